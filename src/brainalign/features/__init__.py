@@ -1,0 +1,1 @@
+"""The stage that turns stimuli into the activity of vision models."""

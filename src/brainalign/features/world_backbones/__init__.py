@@ -1,0 +1,1 @@
+"""Train the two small backbones of the simulated world by a rule."""

@@ -1,0 +1,1 @@
+"""Stage raw: recordings in the formats of their field, simulated or downloaded."""

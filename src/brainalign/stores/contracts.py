@@ -1,0 +1,262 @@
+"""What each kind of store must hold, checked on every write and every open.
+
+A contract is a table of groups and variables. A store may hold more than its contract asks
+for, never less, and what it holds must have the stated dimensions and kind of numbers.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from brainalign.errors import CorruptDataError, InputError
+from brainalign.options import suggest_name
+
+
+@dataclass(frozen=True)
+class VariableContract:
+    """What one variable of a group must look like.
+
+    Parameters
+    ----------
+    dimensions : tuple of tuple of str
+        The allowed dimension names, in axis order.
+    kind : str
+        NumPy kind characters that are allowed (``"f"`` floats, ``"iu"`` integers, ``"T"`` text).
+    required : bool
+        Whether the variable must be there.
+    """
+
+    dimensions: tuple[tuple[str, ...], ...]
+    kind: str
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class StoreContract:
+    """The contract of one kind of store.
+
+    Parameters
+    ----------
+    kind : str
+        Name of the kind.
+    root : dict of str to VariableContract
+        Variables of the root group.
+    groups : dict of str to dict
+        Glob patterns of group paths and the variables of the groups that match.
+    needs_group : bool
+        Whether at least one group must match a pattern.
+    """
+
+    kind: str
+    root: dict[str, VariableContract]
+    groups: dict[str, dict[str, VariableContract]]
+    needs_group: bool = False
+
+
+_TEXT, _FLOAT, _INTEGER, _BYTE, _BOOLEAN = "T", "f", "iu", "u", "b"
+
+
+def _one(*dimensions: str, kind: str, required: bool = True) -> VariableContract:
+    return VariableContract((dimensions,), kind, required)
+
+
+CONTRACTS: dict[str, StoreContract] = {
+    "stimuli": StoreContract(
+        kind="stimuli",
+        root={
+            "stimulus": _one("stimulus", kind=_TEXT, required=False),
+            "image": _one("stimulus", "y", "x", "channel", kind=_BYTE, required=False),
+            "frame": _one("frame", "y", "x", "channel", kind=_BYTE, required=False),
+            "movie": _one("frame", kind=_TEXT, required=False),
+            "time": _one("frame", kind=_FLOAT, required=False),
+            "split": VariableContract((("stimulus",), ("frame",)), _TEXT),
+            "fold": VariableContract((("stimulus",), ("frame",)), _INTEGER, required=False),
+            "category": _one("stimulus", kind=_TEXT, required=False),
+            "caption": _one("stimulus", kind=_TEXT, required=False),
+            "label": _one("stimulus", "class", kind=_BOOLEAN, required=False),
+            "factor": _one("stimulus", "factor_name", kind=_FLOAT, required=False),
+        },
+        groups={},
+    ),
+    "responses": StoreContract(
+        kind="responses",
+        root={
+            "unit": _one("unit", kind=_TEXT),
+            "area": _one("unit", kind=_TEXT),
+            "response": VariableContract(
+                (("presentation", "unit"), ("trial", "time", "unit")), _FLOAT
+            ),
+            "stimulus": _one("presentation", kind=_TEXT, required=False),
+            "repeat": _one("presentation", kind=_INTEGER, required=False),
+            "session": VariableContract((("presentation",), ("trial",)), _TEXT),
+            "movie": _one("trial", kind=_TEXT, required=False),
+            "time": _one("time", kind=_FLOAT, required=False),
+            "noise_ceiling": _one("unit", kind=_FLOAT),
+            "reliability": _one("unit", kind=_FLOAT),
+            "unit_status": _one("unit", kind=_TEXT),
+        },
+        groups={},
+    ),
+    "features": StoreContract(
+        kind="features",
+        root={"stimulus": _one("stimulus", kind=_TEXT, required=False)},
+        groups={
+            "*/*": {
+                "feature": VariableContract(
+                    (("stimulus", "feature"), ("frame", "feature")), _FLOAT, required=False
+                ),
+                "token": VariableContract(
+                    (("stimulus", "token", "feature"), ("frame", "token", "feature")),
+                    _FLOAT,
+                    required=False,
+                ),
+            }
+        },
+        needs_group=True,
+    ),
+    "predictions": StoreContract(
+        kind="predictions",
+        root={},
+        groups={
+            "seed-*/*/fold-*/*": {
+                "stimulus_embedding": _one("stimulus", "dimension", kind=_FLOAT, required=False),
+                "response_embedding": _one("stimulus", "dimension", kind=_FLOAT, required=False),
+                "stimulus_bias": _one("stimulus", kind=_FLOAT, required=False),
+                "response_bias": _one("stimulus", kind=_FLOAT, required=False),
+                "half_embedding": _one(
+                    "half_split", "half", "stimulus", "dimension", kind=_FLOAT, required=False
+                ),
+                "half_bias": _one("half_split", "half", "stimulus", kind=_FLOAT, required=False),
+                "presentation_embedding": _one(
+                    "presentation", "dimension", kind=_FLOAT, required=False
+                ),
+                "presentation_bias": _one("presentation", kind=_FLOAT, required=False),
+                "presented_stimulus": _one("presentation", kind=_TEXT, required=False),
+            }
+        },
+        needs_group=True,
+    ),
+    "scores": StoreContract(
+        kind="scores",
+        root={},
+        groups={
+            "table": {
+                "dataset": _one("row", kind=_TEXT),
+                "subject": _one("row", kind=_TEXT),
+                "method": _one("row", kind=_TEXT),
+                "backbone": _one("row", kind=_TEXT),
+                "seed": _one("row", kind=_TEXT),
+                "task": _one("row", kind=_TEXT),
+                "metric": _one("row", kind=_TEXT),
+                "direction": _one("row", kind=_TEXT),
+                "value": _one("row", kind=_FLOAT),
+                "ci_low": _one("row", kind=_FLOAT),
+                "ci_high": _one("row", kind=_FLOAT),
+                "chance": _one("row", kind=_FLOAT),
+                "ceiling": _one("row", kind=_FLOAT),
+            }
+        },
+        needs_group=True,
+    ),
+}
+
+
+def get_contract(kind: str) -> StoreContract:
+    """Look up the contract of one kind of store.
+
+    Raises
+    ------
+    InputError
+        If the kind is unknown; the message lists the known ones.
+    """
+    if kind not in CONTRACTS:
+        raise InputError(f"unknown kind of store '{kind}'", remedy=suggest_name(kind, CONTRACTS))
+    return CONTRACTS[kind]
+
+
+def find_contract_violations(tree: xr.DataTree, kind: str) -> list[str]:
+    """List everything in a tree that breaks the contract of its kind.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        The content of a store.
+    kind : str
+        Kind of store, a key of :data:`CONTRACTS`.
+
+    Returns
+    -------
+    violations : list of str
+        One sentence each; empty for a good store.
+    """
+    contract = get_contract(kind)
+    violations = list(_check_group("/", tree, contract.root))
+    matched = 0
+    for node in tree.subtree:
+        path = node.path.lstrip("/")
+        for pattern, variables in contract.groups.items():
+            if path.count("/") == pattern.count("/") and fnmatch.fnmatch(path, pattern):
+                matched += 1
+                violations += _check_group(node.path, node, variables)
+    if contract.needs_group and not matched:
+        violations.append(f"no group matches {' or '.join(contract.groups)}")
+    for node in tree.subtree:
+        violations += _check_labels(node)
+    return violations
+
+
+def check_contract(tree: xr.DataTree, kind: str, where: object) -> None:
+    """Refuse a tree that breaks the contract of its kind.
+
+    Raises
+    ------
+    CorruptDataError
+        With every violation in one line.
+    """
+    violations = find_contract_violations(tree, kind)
+    if violations:
+        raise CorruptDataError(
+            f"breaks the contract of {kind} stores: {'; '.join(violations)}",
+            where=where,
+            remedy="Delete the store and run its rule again.",
+        )
+
+
+def _check_group(
+    path: str, node: xr.DataTree, variables: dict[str, VariableContract]
+) -> Iterator[str]:
+    for name, contract in variables.items():
+        if name not in node.variables:
+            if contract.required:
+                yield f"{path}: variable '{name}' is missing"
+            continue
+        variable = node.variables[name]
+        if variable.dims not in contract.dimensions:
+            allowed = " or ".join(str(dimensions) for dimensions in contract.dimensions)
+            yield f"{path}: '{name}' has dimensions {variable.dims}, expected {allowed}"
+        if not _has_kind(variable.dtype, contract.kind):
+            yield f"{path}: '{name}' has type {variable.dtype}, expected kind {contract.kind}"
+
+
+def _check_labels(node: xr.DataTree) -> Iterator[str]:
+    """Ids identify: an index of labels must not repeat or leave out one."""
+    for name, index in node.dataset.xindexes.items():
+        labels = node.variables[name].values
+        if not _has_kind(node.variables[name].dtype, _TEXT):
+            continue
+        if len({str(label) for label in labels}) != len(labels):
+            yield f"{node.path}: labels of '{name}' repeat"
+        if any(str(label) == "" for label in labels):
+            yield f"{node.path}: a label of '{name}' is empty"
+        del index
+
+
+def _has_kind(dtype: np.dtype, kinds: str) -> bool:
+    if _TEXT in kinds and (dtype.kind in "OUT" or str(dtype).startswith(("string", "str"))):
+        return True
+    return dtype.kind in kinds

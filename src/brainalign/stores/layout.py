@@ -1,0 +1,66 @@
+"""How arrays are cut into chunks and shards on disk.
+
+A chunk is what a reader decodes at once, a shard is a file. Chunks of about 4 MB read nearly as
+fast as a plain array file; shards keep a store at tens of files.
+"""
+
+from __future__ import annotations
+
+import math
+
+_CHUNK_BYTES = 4 << 20
+_SHARD_BYTES = 256 << 20
+
+
+def choose_chunks(shape: tuple[int, ...], item_bytes: int) -> tuple[int, ...]:
+    """Cut an array along its first axes so that a chunk holds about 4 MB.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of the array. Readers take whole rows (presentations, stimuli, frames), so the
+        first axes are cut before the later ones.
+    item_bytes : int
+        Size of one element in bytes.
+
+    Returns
+    -------
+    chunks : tuple of int
+        Chunk length per axis, at least 1.
+    """
+    chunks = [max(1, length) for length in shape]
+    for axis in range(len(chunks)):
+        rest = item_bytes * math.prod(chunks[axis + 1 :])
+        if rest * chunks[axis] <= _CHUNK_BYTES:
+            break
+        chunks[axis] = max(1, _CHUNK_BYTES // rest)
+    return tuple(chunks)
+
+
+def choose_shards(
+    shape: tuple[int, ...], chunks: tuple[int, ...], item_bytes: int
+) -> tuple[int, ...]:
+    """Join chunks into files of at most about 256 MB.
+
+    Parameters
+    ----------
+    shape, chunks : tuple of int
+        Shape of the array and of its chunks.
+    item_bytes : int
+        Size of one element in bytes.
+
+    Returns
+    -------
+    shards : tuple of int
+        Shard length per axis, each a whole multiple of the chunk length.
+    """
+    n_chunks = [
+        math.ceil(max(1, length) / chunk) for length, chunk in zip(shape, chunks, strict=True)
+    ]
+    budget = max(1, _SHARD_BYTES // (item_bytes * math.prod(chunks)))
+    per_shard = [1] * len(chunks)
+    for axis in reversed(range(len(chunks))):
+        per_shard[axis] = max(1, min(n_chunks[axis], budget))
+        budget //= per_shard[axis]
+        budget = max(1, budget)
+    return tuple(chunk * count for chunk, count in zip(chunks, per_shard, strict=True))

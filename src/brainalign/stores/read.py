@@ -1,0 +1,100 @@
+"""Open published stores, and only published ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from brainalign.errors import CorruptDataError, InputError
+from brainalign.stores.contracts import check_contract
+from brainalign.stores.manifest import read_manifest
+
+
+def open_store(path: Path, kind: str) -> xr.DataTree:
+    """Open a published store after checking its manifest and contract.
+
+    Parameters
+    ----------
+    path : Path
+        The store.
+    kind : str
+        The kind that the caller needs.
+
+    Returns
+    -------
+    tree : xarray.DataTree
+        Lazy; values are read on access. Text comes as objects.
+
+    Raises
+    ------
+    InputError
+        If nothing is there or it is a store of another kind.
+    CorruptDataError
+        If it was never published, cannot be opened, or breaks its contract.
+
+    Notes
+    -----
+    Checksums are not recomputed here; ``brainalign verify`` does that. A changed byte in a chunk
+    is still found when the chunk is decoded, since each carries a checksum of its own.
+    """
+    manifest = read_manifest(path)
+    if manifest.kind != kind:
+        raise InputError(
+            "is a store of another kind", where=path, expected=kind, found=manifest.kind
+        )
+    try:
+        tree = xr.open_datatree(path, engine="zarr", chunks=None)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CorruptDataError(
+            "cannot be opened as Zarr",
+            where=path,
+            found=str(error),
+            remedy="Run brainalign verify, delete the store and run its rule again.",
+        ) from error
+    check_contract(tree, kind, where=path)
+    return tree
+
+
+def read_store(path: Path, kind: str) -> xr.DataTree:
+    """Open a published store and read all of it into memory.
+
+    Raises
+    ------
+    CorruptDataError
+        Also if a chunk does not decode.
+    """
+    tree = open_store(path, kind)
+    try:
+        return tree.load()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise CorruptDataError(
+            "a chunk does not decode",
+            where=path,
+            found=str(error),
+            remedy="Run brainalign verify, delete the store and run its rule again.",
+        ) from error
+
+
+def read_digest(path: Path) -> str:
+    """Read the content digest of a published folder from its manifest."""
+    return read_manifest(path).digest
+
+
+def read_labels(dataset: xr.Dataset | xr.DataTree, name: str) -> np.ndarray:
+    """Read a text variable as a plain array of NumPy strings.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset or xarray.DataTree
+        A group of an open store.
+    name : str
+        Name of the variable.
+
+    Returns
+    -------
+    labels : array of shape (length,) of str
+        NumPy's fixed-width text, which compares and sorts fast.
+    """
+    return np.asarray([str(label) for label in dataset.variables[name].values], dtype=np.str_)

@@ -1,0 +1,52 @@
+"""Recompute what a manifest promises."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from brainalign.errors import BrainalignError
+from brainalign.stores.contracts import CONTRACTS
+from brainalign.stores.manifest import find_damage, read_manifest
+from brainalign.stores.read import read_store
+
+
+def find_store_problems(path: Path) -> list[str]:
+    """Check a published folder: every checksum, and for stores their contract and every chunk.
+
+    Parameters
+    ----------
+    path : Path
+        A store, or a folder of raw data, a backbone, a model or a report.
+
+    Returns
+    -------
+    problems : list of str
+        One sentence each; empty for a sound folder.
+
+    Raises
+    ------
+    InputError
+        If nothing is there.
+    CorruptDataError
+        If it has no readable manifest.
+    """
+    problems = find_damage(path)
+    kind = read_manifest(path).kind
+    if kind in CONTRACTS and not problems:
+        try:
+            read_store(path, kind)
+        except BrainalignError as error:
+            problems.append(error.what)
+    return problems
+
+
+def list_published_folders(path: Path) -> list[Path]:
+    """Find the published folders at or below a path, without looking inside them."""
+    if (path / "manifest.json").is_file():
+        return [path]
+    found: list[Path] = []
+    if path.is_dir():
+        for child in sorted(path.iterdir()):
+            if child.is_dir() and not child.name.startswith("."):
+                found += list_published_folders(child)
+    return found
