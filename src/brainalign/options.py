@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic_core import PydanticCustomError
 
 
 class Options(BaseModel):
@@ -16,6 +18,20 @@ class Options(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_unknown_keys(cls, content: Any) -> Any:
+        """Refuse unknown keys with the nearest known one, which pydantic alone does not name."""
+        if isinstance(content, dict):
+            for key in content:
+                if key not in cls.model_fields:
+                    raise PydanticCustomError(
+                        "unknown_option",
+                        "unknown option '{key}'. {suggestion}",
+                        {"key": str(key), "suggestion": suggest_name(str(key), cls.model_fields)},
+                    )
+        return content
 
 
 def suggest_name(unknown: str, known: Iterable[str]) -> str:

@@ -83,7 +83,9 @@ class PretrainedOptions(ExtractionOptions):
         None, description="Commit, tag or branch on the hub; pin a commit for published results."
     )
     layers: list[int | str] = Field(
-        [3, 6, 9, 12], description=ExtractionOptions.model_fields["layers"].description, min_length=1
+        [3, 6, 9, 12],
+        description=ExtractionOptions.model_fields["layers"].description,
+        min_length=1,
     )
     alignment: str = Field(
         "layer_12/cls", description=ExtractionOptions.model_fields["alignment"].description

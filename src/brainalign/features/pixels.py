@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
+from torch.nn import functional
 
 from brainalign.errors import InputError
 from brainalign.features.backbone import Backbone
@@ -80,8 +80,8 @@ class PixelsBackbone(Backbone):
                 found=self.grid,
             )
         luminance = compute_luminance(images)[:, None]
-        mean = F.adaptive_avg_pool2d(luminance, self.grid)
-        mean_square = F.adaptive_avg_pool2d(luminance.square(), self.grid)
+        mean = functional.adaptive_avg_pool2d(luminance, self.grid)
+        mean_square = functional.adaptive_avg_pool2d(luminance.square(), self.grid)
         contrast = (mean_square - mean.square()).clamp_min(0).sqrt()
         return {_PATH: torch.cat([mean.flatten(1), contrast.flatten(1)], dim=1).float()}
 

@@ -64,7 +64,10 @@ def _find_device(device: str | torch.device) -> torch.device:
     found = torch.device(device)
     if found.type == "cuda" and not torch.cuda.is_available():
         raise ResourceError(
-            "no CUDA device is visible", where="device", found=str(device), remedy="Set device: cpu."
+            "no CUDA device is visible",
+            where="device",
+            found=str(device),
+            remedy="Set device: cpu.",
         )
     return found
 

@@ -105,13 +105,15 @@ CONTRACTS: dict[str, StoreContract] = {
     "features": StoreContract(
         kind="features",
         root={"stimulus": _one("stimulus", kind=_TEXT, required=False)},
+        # xarray makes a variable that is named like one of its dimensions a coordinate, hence
+        # feature (stimulus, dimension) and not feature (stimulus, feature).
         groups={
             "*/*": {
                 "feature": VariableContract(
-                    (("stimulus", "feature"), ("frame", "feature")), _FLOAT, required=False
+                    (("stimulus", "dimension"), ("frame", "dimension")), _FLOAT, required=False
                 ),
                 "token": VariableContract(
-                    (("stimulus", "token", "feature"), ("frame", "token", "feature")),
+                    (("stimulus", "patch", "dimension"), ("frame", "patch", "dimension")),
                     _FLOAT,
                     required=False,
                 ),
@@ -123,19 +125,22 @@ CONTRACTS: dict[str, StoreContract] = {
         kind="predictions",
         root={},
         groups={
-            "seed-*/*/fold-*/*": {
-                "stimulus_embedding": _one("stimulus", "dimension", kind=_FLOAT, required=False),
-                "response_embedding": _one("stimulus", "dimension", kind=_FLOAT, required=False),
-                "stimulus_bias": _one("stimulus", kind=_FLOAT, required=False),
-                "response_bias": _one("stimulus", kind=_FLOAT, required=False),
-                "half_embedding": _one(
-                    "half_split", "half", "stimulus", "dimension", kind=_FLOAT, required=False
-                ),
-                "half_bias": _one("half_split", "half", "stimulus", kind=_FLOAT, required=False),
-                "presentation_embedding": _one(
-                    "presentation", "dimension", kind=_FLOAT, required=False
-                ),
-                "presentation_bias": _one("presentation", kind=_FLOAT, required=False),
+            "*/*": {
+                "fold": _one("stimulus", kind=_INTEGER),
+                "seed": _one("seed", kind=_INTEGER),
+                **{
+                    name: _one(*dimensions, kind=_FLOAT, required=False)
+                    for name, dimensions in {
+                        "stimulus_embedding": ("seed", "stimulus", "dimension"),
+                        "response_embedding": ("seed", "stimulus", "dimension"),
+                        "presentation_embedding": ("seed", "presentation", "dimension"),
+                        "half_embedding": ("seed", "half_split", "half", "stimulus", "dimension"),
+                        "stimulus_bias": ("seed", "stimulus"),
+                        "response_bias": ("seed", "stimulus"),
+                        "presentation_bias": ("seed", "presentation"),
+                        "half_bias": ("seed", "half_split", "half", "stimulus"),
+                    }.items()
+                },
                 "presented_stimulus": _one("presentation", kind=_TEXT, required=False),
             }
         },

@@ -54,10 +54,32 @@ def choose_shards(
     shards : tuple of int
         Shard length per axis, each a whole multiple of the chunk length.
     """
+    return join_chunks(shape, chunks, item_bytes, _SHARD_BYTES)
+
+
+def join_chunks(
+    shape: tuple[int, ...], chunks: tuple[int, ...], item_bytes: int, budget_bytes: int
+) -> tuple[int, ...]:
+    """Join neighbouring chunks into blocks, along the last axes first.
+
+    Parameters
+    ----------
+    shape, chunks : tuple of int
+        Shape of the array and of its chunks.
+    item_bytes : int
+        Size of one element in bytes.
+    budget_bytes : int
+        Largest size of a block in bytes; a block is never smaller than one chunk.
+
+    Returns
+    -------
+    blocks : tuple of int
+        Block length per axis, each a whole multiple of the chunk length.
+    """
     n_chunks = [
         math.ceil(max(1, length) / chunk) for length, chunk in zip(shape, chunks, strict=True)
     ]
-    budget = max(1, _SHARD_BYTES // (item_bytes * math.prod(chunks)))
+    budget = max(1, budget_bytes // (item_bytes * math.prod(chunks)))
     per_shard = [1] * len(chunks)
     for axis in reversed(range(len(chunks))):
         per_shard[axis] = max(1, min(n_chunks[axis], budget))

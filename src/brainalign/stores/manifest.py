@@ -51,16 +51,14 @@ class Manifest:
             "provenance": self.provenance,
             "files": dict(sorted(self.files.items())),
         }
+        content["checksum"] = _compute_content_checksum(content)
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
 def list_files(folder: Path) -> list[str]:
     """List the files of a folder that its manifest covers, sorted, as POSIX paths."""
-    return sorted(
-        path.relative_to(folder).as_posix()
-        for path in folder.rglob("*")
-        if path.is_file() and path.name not in _FOREIGN_FILES
-    )
+    names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return sorted(name for name in names if name not in _FOREIGN_FILES)
 
 
 def compute_checksum(path: Path) -> str:
@@ -70,6 +68,12 @@ def compute_checksum(path: Path) -> str:
         while block := stream.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()
+
+
+def _compute_content_checksum(content: dict[str, Any]) -> str:
+    """Protect the manifest itself: nothing else would notice a changed byte of provenance."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def build_manifest(folder: Path, kind: str, provenance: dict[str, Any]) -> Manifest:
@@ -117,12 +121,14 @@ def read_manifest(folder: Path) -> Manifest:
         )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        if content.pop("checksum") != _compute_content_checksum(content):
+            raise ValueError("another checksum than when it was published")
         return Manifest(
             kind=content["kind"], files=content["files"], provenance=content["provenance"]
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorruptDataError(
-            f"unreadable {MANIFEST_NAME}",
+            f"damaged {MANIFEST_NAME}",
             where=path,
             found=str(error) or type(error).__name__,
             remedy="Delete the store and run its rule again.",
@@ -139,13 +145,30 @@ def find_damage(folder: Path) -> list[str]:
     """
     manifest = read_manifest(folder)
     present = set(list_files(folder))
-    damage = [f"{name} is missing" for name in sorted(set(manifest.files) - present)]
+    damage = find_incomplete_files(folder, manifest)
     damage += [f"{name} is not in the manifest" for name in sorted(present - set(manifest.files))]
     for name in sorted(present & set(manifest.files)):
         expected = manifest.files[name]
-        size = (folder / name).stat().st_size
-        if size != expected["size"]:
-            damage.append(f"{name} has {size} bytes, expected {expected['size']}")
-        elif compute_checksum(folder / name) != expected["sha256"]:
+        if (folder / name).stat().st_size != expected["size"]:
+            continue
+        if compute_checksum(folder / name) != expected["sha256"]:
             damage.append(f"{name} has another checksum than when it was published")
+    return damage
+
+
+def find_incomplete_files(folder: Path, manifest: Manifest) -> list[str]:
+    """Compare only the presence and size of files with the manifest, which costs no reading.
+
+    Returns
+    -------
+    damage : list of str
+        One sentence per file that is missing or has another size.
+    """
+    damage = []
+    for name, expected in sorted(manifest.files.items()):
+        path = folder / name
+        if not path.is_file():
+            damage.append(f"{name} is missing")
+        elif (size := path.stat().st_size) != expected["size"]:
+            damage.append(f"{name} has {size} bytes, expected {expected['size']}")
     return damage

@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import errno
 import fcntl
+import glob
 import os
 import shutil
 import sys
@@ -131,23 +132,36 @@ def _hold_lock(draft: Path) -> Iterator[None]:
     lock_path = draft.with_name(draft.name + _LOCK_SUFFIX)
     lock = os.open(lock_path, os.O_CREAT | os.O_RDWR, 0o600)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        while not _is_same_file(lock, lock_path):
+            # Another writer took the new, not yet locked file for an abandoned one.
+            os.close(lock)
+            lock = os.open(lock_path, os.O_CREAT | os.O_RDWR, 0o600)
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
     finally:
         lock_path.unlink(missing_ok=True)
         os.close(lock)
 
 
+def _is_same_file(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
 def _remove_abandoned_drafts(path: Path) -> None:
     """Remove what killed writers of the same path left; the system freed their locks."""
-    for lock_path in path.parent.glob(f".{path.name}.draft-*{_LOCK_SUFFIX}"):
+    for lock_path in path.parent.glob(f".{glob.escape(path.name)}.draft-*{_LOCK_SUFFIX}"):
         with contextlib.suppress(OSError):
             lock = os.open(lock_path, os.O_RDWR)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                draft = lock_path.with_name(lock_path.name.removesuffix(_LOCK_SUFFIX))
-                shutil.rmtree(draft, ignore_errors=True)
-                lock_path.unlink(missing_ok=True)
+                if _is_same_file(lock, lock_path):
+                    draft = lock_path.with_name(lock_path.name.removesuffix(_LOCK_SUFFIX))
+                    shutil.rmtree(draft, ignore_errors=True)
+                    lock_path.unlink(missing_ok=True)
             finally:
                 os.close(lock)
 

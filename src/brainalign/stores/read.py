@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,11 @@ import xarray as xr
 
 from brainalign.errors import CorruptDataError, InputError
 from brainalign.stores.contracts import check_contract
-from brainalign.stores.manifest import read_manifest
+from brainalign.stores.layout import choose_chunks, join_chunks
+from brainalign.stores.manifest import find_incomplete_files, read_manifest
+
+_BLOCK_BYTES = 16 << 20
+_REMEDY = "Run brainalign verify, delete the store and run its rule again."
 
 
 def open_store(path: Path, kind: str) -> xr.DataTree:
@@ -32,7 +38,7 @@ def open_store(path: Path, kind: str) -> xr.DataTree:
     InputError
         If nothing is there or it is a store of another kind.
     CorruptDataError
-        If it was never published, cannot be opened, or breaks its contract.
+        If it was never published, lacks a file, cannot be opened, or breaks its contract.
 
     Notes
     -----
@@ -44,16 +50,18 @@ def open_store(path: Path, kind: str) -> xr.DataTree:
         raise InputError(
             "is a store of another kind", where=path, expected=kind, found=manifest.kind
         )
+    incomplete = find_incomplete_files(path, manifest)
+    if incomplete:
+        # Zarr reads a chunk that is gone as fill values, without an error.
+        raise CorruptDataError("; ".join(incomplete), where=path, remedy=_REMEDY)
     try:
+        # The labels of a group are read here, so a damaged chunk can show itself already.
         tree = xr.open_datatree(path, engine="zarr", chunks=None)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        check_contract(tree, kind, where=path)
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
         raise CorruptDataError(
-            "cannot be opened as Zarr",
-            where=path,
-            found=str(error),
-            remedy="Run brainalign verify, delete the store and run its rule again.",
+            "cannot be opened as Zarr", where=path, found=str(error), remedy=_REMEDY
         ) from error
-    check_contract(tree, kind, where=path)
     return tree
 
 
@@ -70,11 +78,42 @@ def read_store(path: Path, kind: str) -> xr.DataTree:
         return tree.load()
     except (OSError, RuntimeError, ValueError) as error:
         raise CorruptDataError(
-            "a chunk does not decode",
-            where=path,
-            found=str(error),
-            remedy="Run brainalign verify, delete the store and run its rule again.",
+            "a chunk does not decode", where=path, found=str(error), remedy=_REMEDY
         ) from error
+
+
+def iterate_blocks(variable: xr.Variable) -> Iterator[np.ndarray]:
+    """Read a variable of an open store in blocks of about 16 MB.
+
+    Parameters
+    ----------
+    variable : xarray.Variable
+        A lazy variable of :func:`open_store`, of any shape.
+
+    Yields
+    ------
+    block : array
+        Every element of the variable is in exactly one block; blocks are whole chunks.
+
+    Raises
+    ------
+    CorruptDataError
+        If a chunk does not decode.
+    """
+    item_bytes = max(1, variable.dtype.itemsize)
+    chunks = variable.encoding.get("chunks") or choose_chunks(variable.shape, item_bytes)
+    blocks = join_chunks(variable.shape, chunks, item_bytes, _BLOCK_BYTES)
+    starts = (range(0, length, block) for length, block in zip(variable.shape, blocks, strict=True))
+    for corner in product(*starts):
+        place = tuple(
+            slice(start, start + block) for start, block in zip(corner, blocks, strict=True)
+        )
+        try:
+            yield np.asarray(variable[place].values)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise CorruptDataError(
+                "a chunk does not decode", found=str(error), remedy=_REMEDY
+            ) from error
 
 
 def read_digest(path: Path) -> str:

@@ -71,15 +71,34 @@ def _attributes_from(provenance: dict[str, Any]) -> dict[str, Any]:
 def _prepare_dataset(dataset: xr.Dataset) -> xr.Dataset:
     """Store text as variable-length UTF-8, the only text that Zarr v3 specifies."""
     text = {
-        name: variable.astype(object)
+        name: _prepare_text(str(name), variable)
         for name, variable in dataset.variables.items()
-        if variable.dtype.kind in "UT" or str(variable.dtype).startswith(("str", "string"))
+        if variable.dtype.kind in "OUT" or str(variable.dtype).startswith(("str", "string"))
     }
     prepared = dataset.assign_coords({k: v for k, v in text.items() if k in dataset.coords})
     prepared = prepared.assign({k: v for k, v in text.items() if k not in dataset.coords})
-    for variable in prepared.variables.values():
+    for name, variable in list(prepared.variables.items()):
         variable.encoding = {}
+        if variable.chunks is not None and 0 not in variable.shape:
+            # Two tasks that write into one shard would lose data: one task per shard.
+            _, shards = _choose_grid(variable)
+            prepared[name] = prepared[name].chunk(dict(zip(variable.dims, shards, strict=True)))
     return prepared
+
+
+def _prepare_text(name: str, variable: xr.Variable) -> xr.Variable:
+    labels = np.asarray(variable.values, dtype=object)
+    for label in labels.flat:
+        if not isinstance(label, str):
+            raise CorruptDataError(f"'{name}' must hold text", found=repr(label))
+    # As objects, the text of an empty array would be written as numbers.
+    return xr.Variable(variable.dims, labels.astype(np.dtypes.StringDType()), variable.attrs)
+
+
+def _choose_grid(variable: xr.Variable) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    item_bytes = _TEXT_BYTES if variable.dtype.kind in "OT" else variable.dtype.itemsize
+    chunks = choose_chunks(variable.shape, item_bytes)
+    return chunks, choose_shards(variable.shape, chunks, item_bytes)
 
 
 def _choose_encoding(dataset: xr.Dataset) -> dict[str, dict[str, Any]]:
@@ -87,10 +106,7 @@ def _choose_encoding(dataset: xr.Dataset) -> dict[str, dict[str, Any]]:
     for name, variable in dataset.variables.items():
         if variable.ndim == 0 or 0 in variable.shape:
             continue
-        is_text = variable.dtype.kind == "O"
-        item_bytes = _TEXT_BYTES if is_text else variable.dtype.itemsize
-        chunks = choose_chunks(variable.shape, item_bytes)
-        shards = choose_shards(variable.shape, chunks, item_bytes)
+        chunks, shards = _choose_grid(variable)
         settings: dict[str, Any] = {
             "chunks": chunks,
             # The checksum in each frame lets a reader notice a flipped byte by itself.
@@ -98,8 +114,6 @@ def _choose_encoding(dataset: xr.Dataset) -> dict[str, dict[str, Any]]:
         }
         if shards != chunks:
             settings["shards"] = shards
-            if dataset.chunks:
-                dataset[name] = dataset[name].chunk(dict(zip(variable.dims, shards, strict=True)))
         if variable.dtype.kind == "f":
             settings["_FillValue"] = np.nan
         encoding[str(name)] = settings

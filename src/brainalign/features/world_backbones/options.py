@@ -10,11 +10,13 @@ from brainalign.options import Options
 class VisionTransformerOptions(Options):
     """Shape of a small vision transformer and of its training."""
 
-    image_size: int = Field(96, description="Side of the square input in pixels.", ge=8)
-    patch_size: int = Field(16, description="Side of a square patch in pixels.", ge=2)
-    hidden_size: int = Field(96, description="Width of the residual stream.", ge=8)
+    image_size: int = Field(
+        64, description="Side in pixels to which images are resized for the model.", ge=8
+    )
+    patch_size: int = Field(8, description="Side of a square patch in pixels.", ge=2)
+    hidden_size: int = Field(64, description="Width of the residual stream.", ge=8)
     n_layers: int = Field(4, description="Number of transformer layers.", ge=1)
-    n_heads: int = Field(3, description="Number of attention heads; divides hidden_size.", ge=1)
+    n_heads: int = Field(2, description="Number of attention heads; divides hidden_size.", ge=1)
     n_epochs: int = Field(30, description="Passes over the training images.", ge=1)
     batch_size: int = Field(64, description="Images per optimiser step.", ge=2)
     learning_rate: float = Field(1e-3, description="Peak learning rate of AdamW.", gt=0)
@@ -41,6 +43,19 @@ class CLIPTrainingOptions(VisionTransformerOptions):
 
     projection_size: int = Field(64, description="Width of the shared embedding.", ge=2)
     n_text_layers: int = Field(2, description="Number of layers of the text tower.", ge=1)
+    hard_batch_share: float = Field(
+        0.7,
+        description="Share of the batches in which all captions have a word in common.",
+        ge=0,
+        le=1,
+    )
+    word_dropout: float = Field(
+        0.3,
+        description="Chance that a word of a caption is hidden; else background and colour alone "
+        "would tell the images of a batch apart.",
+        ge=0,
+        lt=1,
+    )
     maximum_shift: int = Field(
         8,
         description="Largest random translation in pixels; small, since captions name the place.",
@@ -49,24 +64,25 @@ class CLIPTrainingOptions(VisionTransformerOptions):
 
 
 class DINOTrainingOptions(VisionTransformerOptions):
-    """Self-distillation without labels (Caron et al. 2021)."""
+    """Training without labels: a student follows its moving average across views."""
 
-    n_local_crops: int = Field(4, description="Small crops per image, for the student only.", ge=0)
-    local_size: int = Field(48, description="Side of a small crop in pixels.", ge=8)
-    n_prototypes: int = Field(256, description="Outputs of the projection head.", ge=2)
+    global_size: int = Field(
+        48,
+        description="Side of a large crop in pixels; below image_size, since cost grows with it.",
+        ge=8,
+    )
+    n_local_crops: int = Field(0, description="Small crops per image, for the student only.", ge=0)
+    local_size: int = Field(32, description="Side of a small crop in pixels.", ge=8)
     head_size: int = Field(256, description="Width inside the projection head.", ge=2)
-    bottleneck_size: int = Field(64, description="Width before the prototypes.", ge=2)
-    student_temperature: float = Field(0.1, description="Softmax temperature, student.", gt=0)
-    teacher_temperature: float = Field(0.04, description="Softmax temperature, teacher.", gt=0)
+    embedding_size: int = Field(64, description="Width of what is compared.", ge=2)
+    temperature: float = Field(0.2, description="Softmax temperature of the cosines.", gt=0)
     teacher_momentum: float = Field(
         0.99, description="Start of the teacher's moving average; rises to 1.", ge=0, le=1
     )
-    center_momentum: float = Field(0.9, description="Moving average of the centre.", ge=0, le=1)
 
     @model_validator(mode="after")
-    def _check_local_crops(self) -> DINOTrainingOptions:
-        if self.local_size % self.patch_size:
-            raise ValueError(
-                f"local_size {self.local_size} is no multiple of patch_size {self.patch_size}"
-            )
+    def _check_crops(self) -> DINOTrainingOptions:
+        for name in ("global_size", "local_size"):
+            if getattr(self, name) % self.patch_size:
+                raise ValueError(f"{name} is no multiple of patch_size {self.patch_size}")
         return self

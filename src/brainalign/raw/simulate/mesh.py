@@ -54,9 +54,7 @@ class Mesh:
         shine = self.gloss if gloss is None else np.full(len(self.gloss), gloss)
         return replace(self, colour=painted, gloss=shine)
 
-    def place(
-        self, shift: Sequence[float] = (0, 0, 0), rotation: np.ndarray | None = None
-    ) -> Mesh:
+    def place(self, shift: Sequence[float] = (0, 0, 0), rotation: np.ndarray | None = None) -> Mesh:
         """Rotate the mesh about the origin, then move it.
 
         Parameters
@@ -167,9 +165,7 @@ def _make_mesh(
     )
 
 
-def _smooth_normals(
-    vertices: np.ndarray, triangles: np.ndarray, area: np.ndarray
-) -> np.ndarray:
+def _smooth_normals(vertices: np.ndarray, triangles: np.ndarray, area: np.ndarray) -> np.ndarray:
     """Average, at each corner, the faces around its vertex that bend less than the crease."""
     # Poles and seams hold several vertices in one place: they must count as one.
     _, place = np.unique(np.round(vertices, 9), axis=0, return_inverse=True)
@@ -186,5 +182,4 @@ def _smooth_normals(
     bend = np.einsum("pi,pi->p", unit[face_of_corner[corner_of_pair]], unit[face_of_pair])
     weight = (bend > np.cos(np.deg2rad(CREASE_DEGREES)))[:, None] * area[face_of_pair]
     total = np.stack([np.bincount(corner_of_pair, weight[:, i]) for i in range(3)], axis=1)
-    total /= np.linalg.norm(total, axis=1, keepdims=True)
-    return total.reshape(-1, 3, 3)
+    return (total / np.linalg.norm(total, axis=1, keepdims=True)).reshape(-1, 3, 3)

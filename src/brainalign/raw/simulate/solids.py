@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .mesh import Mesh, loft
 
@@ -13,6 +14,16 @@ def circle(n_points: int) -> np.ndarray:
     """Points of the unit circle, shape (n_points, 2)."""
     angle = 2 * np.pi * np.arange(n_points) / n_points
     return np.stack([np.cos(angle), np.sin(angle)], axis=1)
+
+
+def find_middle(mesh: Mesh, axis: int) -> np.ndarray:
+    """Middle of each triangle's extent along an axis, shape (n_triangles,).
+
+    Both triangles of a quad between two rings have the same middle along the body, so that
+    paint chosen by it ends at a ring.
+    """
+    place = mesh.corner[..., axis]
+    return (place.min(axis=1) + place.max(axis=1)) / 2
 
 
 def make_box(
@@ -127,8 +138,8 @@ def make_turned(
 
 
 def make_tube(
-    path: Sequence[Sequence[float]],
-    radius: Sequence[float] | float,
+    path: ArrayLike,
+    radius: ArrayLike,
     colour: np.ndarray,
     gloss: float = 0.15,
     n_points: int = 8,
@@ -137,9 +148,9 @@ def make_tube(
 
     Parameters
     ----------
-    path : sequence of 3-D points
+    path : array-like of shape (n_steps, 3)
         Middle line; consecutive points differ.
-    radius : float or sequence of floats
+    radius : float or array-like of shape (n_steps,)
         Radius at each point of the path.
     colour : array of shape (3,)
         Linear RGB reflectance.

@@ -1,0 +1,167 @@
+"""The command line: one verb per stage, the same verbs that the workflow's rules call."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from brainalign import __version__
+from brainalign.errors import BrainalignError, InternalError, ResourceError
+from brainalign.options import suggest_name
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One verb of the command line.
+
+    Parameters
+    ----------
+    module : str
+        Module with the two functions below; light at import.
+    summary : str
+        One line for the overview.
+    add_arguments, run : str
+        Names of the functions that declare the arguments and that do the work.
+    """
+
+    module: str
+    summary: str
+    add_arguments: str = "add_arguments"
+    run: str = "run"
+
+
+VERBS: dict[str, Verb] = {
+    "simulate-world": Verb("brainalign.raw.world_command", "render the simulated world's stimuli"),
+    "simulate-it": Verb("brainalign.raw.it_command", "simulate IT recordings as NWB files"),
+    "stimuli": Verb("brainalign.stimuli.command", "decode and split the stimuli of a data set"),
+    "responses": Verb("brainalign.responses.command", "turn one subject's spikes into responses"),
+    "train-backbone": Verb(
+        "brainalign.features.training_command", "train a small backbone on the simulated world"
+    ),
+    "features": Verb("brainalign.features.command", "extract features of stimuli"),
+    "fit": Verb("brainalign.methods.fit_command", "fit a method with all seeds and folds"),
+    "predict": Verb("brainalign.methods.predict_command", "embed test stimuli and responses"),
+    "score": Verb("brainalign.evaluation.score_command", "score predictions"),
+    "collect": Verb("brainalign.evaluation.collect_command", "join all scores into one table"),
+    "report": Verb("brainalign.report.command", "draw the figures and write the page"),
+    "inspect": Verb(
+        "brainalign.stores.command",
+        "print what a store or folder holds",
+        "add_inspect_arguments",
+        "run_inspect",
+    ),
+    "verify": Verb(
+        "brainalign.stores.command",
+        "recompute checksums and check contracts",
+        "add_verify_arguments",
+        "run_verify",
+    ),
+    "validate": Verb("brainalign.config.validate_command", "list problems of config and data"),
+}
+
+
+def build_parser(verb: str) -> argparse.ArgumentParser:
+    """Build the argument parser of one verb.
+
+    Parameters
+    ----------
+    verb : str
+        A key of :data:`VERBS`.
+    """
+    entry = VERBS[verb]
+    module = importlib.import_module(entry.module)
+    parser = argparse.ArgumentParser(
+        prog=f"brainalign {verb}", description=module.__doc__, formatter_class=_HelpFormatter
+    )
+    getattr(module, entry.add_arguments)(parser)
+    return parser
+
+
+class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Keeps paragraphs and shows defaults."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; the entry point of the ``brainalign`` command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Command-line words after the program's name; those of the process by default.
+
+    Returns
+    -------
+    status : int
+        0, or the exit code of the error's class: 2 input or configuration, 3 corrupt data,
+        4 resources, 5 internal.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help"):
+        print(_compose_overview())
+        return 0
+    if words[0] == "--version":
+        print(__version__)
+        return 0
+    if words[0] not in VERBS:
+        print(f"brainalign: no verb '{words[0]}'. {suggest_name(words[0], VERBS)}", file=sys.stderr)
+        return 2
+    parser = build_parser(words[0])
+    parsed = parser.parse_args(words[1:])
+    return _run(words[0], parsed)
+
+
+def _run(verb: str, parsed: argparse.Namespace) -> int:
+    entry = VERBS[verb]
+    try:
+        return int(getattr(importlib.import_module(entry.module), entry.run)(parsed) or 0)
+    except BrainalignError as error:
+        return _report_error(verb, error)
+    except MemoryError:
+        return _report_error(
+            verb, ResourceError("out of memory", remedy="Lower batch sizes or ask for more.")
+        )
+    except BrokenPipeError:
+        # The reader of a pipe (head, less) has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print(f"brainalign {verb}: interrupted; nothing was published", file=sys.stderr)
+        return 130
+    except Exception as error:
+        traceback.print_exc()
+        return _report_error(
+            verb,
+            InternalError(
+                f"{type(error).__name__}: {error}", remedy="This is a bug; please report the trace."
+            ),
+        )
+
+
+def _report_error(verb: str, error: BrainalignError) -> int:
+    print(f"brainalign {verb}: {error}", file=sys.stderr)
+    return error.exit_code
+
+
+def _compose_overview() -> str:
+    width = max(map(len, VERBS))
+    lines = [f"  {name:<{width}}  {verb.summary}" for name, verb in VERBS.items()]
+    return "\n".join(
+        [
+            f"brainalign {__version__}: from raw recordings to brain-model alignment scores",
+            "",
+            "usage: brainalign VERB [--help] …",
+            "",
+            *lines,
+            "",
+            "The whole workflow: snakemake --cores all",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The configuration of an experiment: strict YAML, typed options, generated documentation."""

@@ -1,0 +1,93 @@
+"""Command-line arguments that all jobs share."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from brainalign.config.job_options import JobOptions, parse_job_options
+
+DEFAULT_CONFIG = "config.yaml"
+
+
+def add_job_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add where a job's options come from and where its output goes."""
+    parser.add_argument(
+        "--options",
+        metavar="JSON",
+        help="the job's options as JSON; the workflow passes them so (default: from --config)",
+        default=argparse.SUPPRESS,
+    )
+    parser.add_argument(
+        "--config",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help=f"configuration file, repeatable, later ones win (default: {DEFAULT_CONFIG})",
+        default=argparse.SUPPRESS,
+    )
+    parser.add_argument("--output", type=Path, required=True, help="what to publish")
+
+
+def read_job_options(
+    arguments: argparse.Namespace, describe: Callable[..., JobOptions], *names: str
+) -> JobOptions:
+    """Take a job's options from ``--options``, or from the configuration files.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        Parsed arguments.
+    describe : callable
+        Function of :mod:`brainalign.config.job_options` that picks a job's options out of a
+        configuration.
+    *names : str
+        Data set, backbone or method that `describe` needs.
+    """
+    if getattr(arguments, "options", None) is not None:
+        return parse_job_options(arguments.options)
+    # Models of all parts are needed only here; a job with --options starts without them.
+    from brainalign.config.load import load_config
+
+    return describe(load_config(getattr(arguments, "config", None) or [Path(DEFAULT_CONFIG)]), *names)
+
+
+def show_progress(iterable: Any, label: str, total: int | None = None) -> Any:
+    """Show a progress bar on a terminal, and one plain line per tenth in a log.
+
+    Parameters
+    ----------
+    iterable : iterable
+        What is worked through.
+    label : str
+        What is done, for the bar.
+    total : int, optional
+        Number of items where the iterable has no length.
+    """
+    total = len(iterable) if total is None else total
+    if sys.stderr.isatty():
+        from tqdm import tqdm
+
+        return tqdm(iterable, desc=label, total=total, leave=False)
+    return _print_tenths(iterable, label, total)
+
+
+def _print_tenths(iterable: Any, label: str, total: int) -> Iterator[Any]:
+    shown = 0
+    for number, item in enumerate(iterable, start=1):
+        yield item
+        if total and number * 10 // total > shown:
+            shown = number * 10 // total
+            print(f"{label}: {number} of {total}", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def announce(what: str) -> Iterator[None]:
+    """Say in the log when a long step starts and ends."""
+    print(f"{what} …", file=sys.stderr, flush=True)
+    yield
+    print(f"{what}: done", file=sys.stderr, flush=True)

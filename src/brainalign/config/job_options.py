@@ -1,0 +1,164 @@
+"""The options that each job uses, and nothing else.
+
+A job is described by the options that its stage reads. The workflow passes them on the command
+line and Snakemake remembers them, so a changed option reruns what uses it and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from brainalign.config.models import METHOD_CHOICES, Config
+from brainalign.errors import InputError
+from brainalign.evaluation.options import EvaluationOptions
+from brainalign.features.options import BackboneOptions, ExtractionOptions
+from brainalign.options import Options, suggest_name
+from brainalign.raw.options import DatasetOptions, SpikeDatasetOptions
+from brainalign.raw.simulate.options import WorldOptions
+
+JobOptions = dict[str, Any]
+_Model = TypeVar("_Model")
+
+
+def _dump(options: Options, exclude: set[str] | None = None) -> JobOptions:
+    """Keep what was set: defaults belong to the code, whose digest is watched by itself."""
+    return options.model_dump(mode="json", exclude_unset=True, exclude=exclude)
+
+
+def _look_up(table: Mapping[str, _Model], name: str, kind: str) -> _Model:
+    if name not in table:
+        raise InputError(f"no {kind} named '{name}'", remedy=suggest_name(name, table))
+    return table[name]
+
+
+def describe_world(config: Config) -> JobOptions:
+    """Options of the rule that renders the simulated world."""
+    return {"world": _dump(config.world)}
+
+
+def describe_recording(config: Config, dataset: str) -> JobOptions:
+    """Options of the rule that simulates a recording."""
+    options = _look_up(config.datasets, dataset, "data set")
+    return {"dataset": _dump(options, exclude={"stimuli", "responses"})}
+
+
+def describe_stimuli(config: Config, dataset: str) -> JobOptions:
+    """Options of the rule that decodes and splits stimuli."""
+    options = _look_up(config.datasets, dataset, "data set")
+    return {"dataset": _dump(options, exclude={"responses", "simulation"})}
+
+
+def describe_responses(config: Config, dataset: str) -> JobOptions:
+    """Options of the rule that turns a recording into responses."""
+    options = _look_up(config.datasets, dataset, "data set")
+    return {"dataset": _dump(options, exclude={"stimuli", "simulation"})}
+
+
+def describe_backbone_training(config: Config, backbone: str) -> JobOptions:
+    """Options of the rule that trains a backbone on the simulated world."""
+    options = _look_up(config.backbones, backbone, "backbone")
+    training = {"kind", "training"}
+    dumped = {name: value for name, value in _dump(options).items() if name in training}
+    return {"backbone": dumped, "device": config.device}
+
+
+def describe_features(config: Config, backbone: str) -> JobOptions:
+    """Options of the rule that extracts features."""
+    options = _look_up(config.backbones, backbone, "backbone")
+    return {"backbone": _dump(options, exclude={"alignment", "training"}), "device": config.device}
+
+
+def describe_fit(config: Config, method: str, dataset: str, backbone: str) -> JobOptions:
+    """Options of the rule that fits a method with all seeds and folds."""
+    recording = _look_up(config.datasets, dataset, "data set")
+    return {
+        "method": _dump(_look_up(config.methods, method, "method")),
+        "seeds": list(config.seeds),
+        "device": config.device,
+        "feature": _look_up(config.backbones, backbone, "backbone").alignment,
+        "normalisation": recording.responses.normalisation,
+    }
+
+
+def describe_prediction(config: Config, method: str, dataset: str, backbone: str) -> JobOptions:
+    """Options of the rule that embeds test stimuli and responses."""
+    options = describe_fit(config, method, dataset, backbone)
+    return {**options, "n_half_splits": config.evaluation.n_half_splits}
+
+
+def describe_scores(config: Config) -> JobOptions:
+    """Options of the rule that scores predictions."""
+    return {"evaluation": _dump(config.evaluation)}
+
+
+def read_dataset_options(options: JobOptions) -> SpikeDatasetOptions:
+    """Check the options of a data set that a job was given."""
+    return _validate(TypeAdapter(DatasetOptions), options, "dataset")
+
+
+def read_world_options(options: JobOptions) -> WorldOptions:
+    """Check the options of the simulated world that a job was given."""
+    return _validate(TypeAdapter(WorldOptions), options, "world")
+
+
+def read_backbone_options(options: JobOptions) -> ExtractionOptions:
+    """Check the options of a backbone that a job was given."""
+    return _validate(TypeAdapter(BackboneOptions), options, "backbone")
+
+
+def read_evaluation_options(options: JobOptions) -> EvaluationOptions:
+    """Check the options of the evaluation that a job was given."""
+    return _validate(TypeAdapter(EvaluationOptions), options, "evaluation")
+
+
+def read_method_options(options: JobOptions) -> tuple[str, dict[str, Any]]:
+    """Split the options of a method into its name in the registry and the rest.
+
+    Raises
+    ------
+    InputError
+        If there is no such method or an option is wrong.
+    """
+    content = dict(_get(options, "method"))
+    name = str(content.get("method"))
+    _validate(TypeAdapter(_look_up(METHOD_CHOICES, name, "method")), options, "method")
+    content.pop("method")
+    return name, content
+
+
+def parse_job_options(text: str) -> JobOptions:
+    """Read the value of ``--options``.
+
+    Raises
+    ------
+    InputError
+        If it is no JSON object.
+    """
+    try:
+        options = json.loads(text)
+    except ValueError as error:
+        raise InputError("--options is no JSON", found=str(error)) from error
+    if not isinstance(options, dict):
+        raise InputError("--options is no JSON object", found=type(options).__name__)
+    return options
+
+
+def _get(options: JobOptions, part: str) -> Any:
+    if part not in options:
+        raise InputError(
+            f"--options lacks '{part}'", found=", ".join(options) or "nothing", where="--options"
+        )
+    return options[part]
+
+
+def _validate(adapter: TypeAdapter[Any], options: JobOptions, part: str) -> Any:
+    try:
+        return adapter.validate_python(_get(options, part))
+    except ValidationError as error:
+        problem = error.errors()[0]
+        place = ".".join(str(name) for name in problem["loc"])
+        raise InputError(str(problem["msg"]), where=f"--options {part}.{place}") from None

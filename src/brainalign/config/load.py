@@ -1,0 +1,123 @@
+"""Load configurations from files, merge them and report every problem with its line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from brainalign.config.models import Config
+from brainalign.config.strict_yaml import Place, read_strict_yaml
+from brainalign.errors import InputError
+
+
+class ConfigError(InputError):
+    """A configuration with one or more problems.
+
+    Parameters
+    ----------
+    problems : list of str
+        All of them, each with its file and line.
+    """
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        more = len(problems) - 1
+        rest = f" ({more} more; brainalign validate lists them all)" if more else ""
+        super().__init__(problems[0] + rest)
+
+
+def load_config(paths: Sequence[Path], overrides: Mapping[str, Any] | None = None) -> Config:
+    """Load, merge and check configuration files.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        YAML files; later ones win. Mappings are merged key by key, lists are replaced whole, as
+        Snakemake does with ``--configfile``.
+    overrides : mapping, optional
+        Values that win over all files (Snakemake's ``--config``).
+
+    Returns
+    -------
+    config : Config
+        Checked, with defaults filled in.
+
+    Raises
+    ------
+    ConfigError
+        With every problem that the files have, each with file, line and nearest known key.
+    InputError
+        If a file is missing or YAML readers disagree about a value in it.
+    """
+    merged: dict[str, Any] = {}
+    places: dict[Place, str] = {}
+    for path in paths:
+        content, lines = read_strict_yaml(path)
+        _merge(merged, content, places, lines, path, ())
+    if overrides:
+        _merge(merged, dict(overrides), places, {}, Path("--config"), ())
+    try:
+        return Config.model_validate(merged)
+    except ValidationError as error:
+        raise ConfigError([_describe(problem, places) for problem in error.errors()]) from None
+
+
+def _merge(
+    base: dict[str, Any],
+    content: Mapping[str, Any],
+    places: dict[Place, str],
+    lines: Mapping[Place, int],
+    path: Path,
+    prefix: Place,
+) -> None:
+    for key, value in content.items():
+        place = (*prefix, key)
+        if isinstance(value, dict) and isinstance(base.get(key), dict):
+            _merge(base[key], value, places, lines, path, place)
+            continue
+        base[key] = value
+        for known in [known for known in places if known[: len(place)] == place]:
+            del places[known]
+        for inner, line in lines.items():
+            if inner[: len(place)] == place:
+                places[inner] = f"{path} line {line}"
+        places.setdefault(place, str(path))
+
+
+def _describe(problem: Any, places: Mapping[Place, str]) -> str:
+    """Put one of pydantic's problems into one line with its file and line."""
+    known: list[str | int] = []
+    for part in problem["loc"]:
+        # Union tags stand in pydantic's location but not in the file.
+        if (*known, part) in places:
+            known.append(part)
+    shown = list(known)
+    context = problem.get("ctx") or {}
+    if problem["type"] == "unknown_option":
+        known = [*known, context["key"]] if (*known, context["key"]) in places else known
+        shown = list(known)
+    elif problem["type"] == "missing":
+        shown = [*known, problem["loc"][-1]]
+    option = ".".join(str(part) for part in shown) or "the top level"
+    file = places.get(tuple(known), next(iter(places.values()), "configuration"))
+    return f"{file}: {option}: {_explain(problem)}"
+
+
+def _explain(problem: Any) -> str:
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    found = problem.get("input")
+    if problem["type"] == "string_type" and isinstance(found, int | float):
+        return f'ids and names are text, found the number {found}. Put it in quotes: "{found}".'
+    if problem["type"] in ("unknown_option", "value_error", "missing"):
+        return message
+    if problem["type"] == "union_tag_invalid":
+        tag = problem["ctx"]["discriminator"].strip("'")
+        return (
+            f"unknown {tag} '{problem['ctx']['tag']}'. Known: {problem['ctx']['expected_tags']}."
+        )
+    if problem["type"] == "union_tag_not_found":
+        return f"the key {problem['ctx']['discriminator']} is missing."
+    return f"{message}, found {found!r}"

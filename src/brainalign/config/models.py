@@ -1,0 +1,105 @@
+"""The whole configuration of an experiment, composed of the options of its parts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Union
+
+from pydantic import Field, create_model, field_validator, model_validator
+
+from brainalign.evaluation.options import EvaluationOptions
+from brainalign.features.options import BackboneOptions
+from brainalign.methods.registry import METHODS, get_method_options
+from brainalign.options import Options, suggest_name
+from brainalign.raw.options import DatasetOptions, Name
+from brainalign.raw.simulate.options import WorldOptions
+
+
+def _build_choice(name: str) -> type[Options]:
+    """Extend the options of a method by the key that chooses it."""
+    base = get_method_options(name)
+    return create_model(
+        f"{base.__name__}_{name}",
+        __base__=base,
+        __doc__=base.__doc__,
+        method=(Literal[name], Field(description="Name of the method in the registry.")),
+    )
+
+
+METHOD_CHOICES: dict[str, type[Options]] = {name: _build_choice(name) for name in METHODS}
+
+MethodOptions = Annotated[Union[tuple(METHOD_CHOICES.values())], Field(discriminator="method")]  # noqa: UP007
+
+
+class Experiment(Options):
+    """One row of the plan: every data set with every backbone and every method."""
+
+    datasets: list[Name] = Field(description="Names of data sets above.", min_length=1)
+    backbones: list[Name] = Field(
+        [], description="Names of backbones above; empty: responses only."
+    )
+    methods: list[Name] = Field([], description="Names of methods above; empty: no model.")
+
+
+class Config(Options):
+    """An experiment: what is recorded, what reads the stimuli, what is fitted, what is scored."""
+
+    results: str = Field("results", description="Folder that every stage writes into.")
+    seeds: list[Annotated[int, Field(ge=0)]] = Field(
+        [0, 1, 2], description="Seeds of the fits; each is a fit of its own.", min_length=1
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="Where torch computes; auto: a GPU where there is one."
+    )
+    world: WorldOptions = Field(
+        WorldOptions(), description="The simulated world's stimuli, shared by its recordings."
+    )
+    datasets: dict[Name, DatasetOptions] = Field(
+        {}, description="Recordings by name; the name becomes part of result paths."
+    )
+    backbones: dict[Name, BackboneOptions] = Field(
+        {}, description="Models and layers that read the stimuli, by name."
+    )
+    methods: dict[Name, MethodOptions] = Field(
+        {},
+        description="Alignment methods by name. An entry without the key method is the method of "
+        "its own name.",
+    )
+    experiments: list[Experiment] = Field(
+        [], description="What is run: rows of data sets x backbones x methods."
+    )
+    evaluation: EvaluationOptions = Field(EvaluationOptions(), description="Metrics and intervals.")
+
+    @field_validator("methods", mode="before")
+    @classmethod
+    def _name_methods(cls, methods: Any) -> Any:
+        if not isinstance(methods, dict):
+            return methods
+        return {
+            name: {"method": name, **entry}
+            if isinstance(entry, dict) and name in METHODS
+            else entry
+            for name, entry in methods.items()
+        }
+
+    @field_validator("seeds")
+    @classmethod
+    def _check_seeds(cls, seeds: list[int]) -> list[int]:
+        if len(set(seeds)) != len(seeds):
+            raise ValueError(f"a seed stands twice in {seeds}")
+        return seeds
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Config:
+        """Refuse experiments that name what is not defined."""
+        for row, experiment in enumerate(self.experiments):
+            for kind in ("datasets", "backbones", "methods"):
+                known = getattr(self, kind)
+                for name in getattr(experiment, kind):
+                    if name not in known:
+                        raise ValueError(
+                            f"experiments[{row}].{kind} names '{name}', which is not defined. "
+                            f"{suggest_name(name, known)}"
+                        )
+            if experiment.methods and not experiment.backbones:
+                raise ValueError(f"experiments[{row}] has methods but no backbones")
+        return self

@@ -1,0 +1,158 @@
+"""What a configuration leads to: data sets, subjects, and the stores of every stage."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+from brainalign.config.models import Config
+from brainalign.errors import InputError
+from brainalign.features.options import WorldCLIPOptions, WorldDINOOptions
+from brainalign.methods.registry import METHODS
+from brainalign.raw.options import SimulatedITDataset
+from brainalign.raw.registry import READERS, open_raw_dataset
+
+
+@dataclass(frozen=True, order=True)
+class Row:
+    """One fit of the plan: a method on a data set with a backbone."""
+
+    method: str
+    dataset: str
+    backbone: str
+
+
+class Plan:
+    """The jobs that follow from a configuration.
+
+    Parameters
+    ----------
+    config : Config
+        A checked configuration.
+
+    Notes
+    -----
+    Subjects of recordings that are not simulated are listed from their files, once per data set.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    @functools.cached_property
+    def rows(self) -> list[Row]:
+        """Every fit, once, sorted."""
+        return sorted(
+            {
+                Row(method, dataset, backbone)
+                for experiment in self.config.experiments
+                for dataset in experiment.datasets
+                for backbone in experiment.backbones
+                for method in experiment.methods
+            }
+        )
+
+    @functools.cached_property
+    def datasets(self) -> list[str]:
+        """Data sets of all experiments, sorted."""
+        return sorted({name for row in self.config.experiments for name in row.datasets})
+
+    @functools.cached_property
+    def features(self) -> list[tuple[str, str]]:
+        """Pairs of data set and backbone of all experiments, sorted."""
+        return sorted(
+            {
+                (dataset, backbone)
+                for experiment in self.config.experiments
+                for dataset in experiment.datasets
+                for backbone in experiment.backbones
+            }
+        )
+
+    def is_simulated(self, dataset: str) -> bool:
+        """Tell whether the workflow makes the raw data of a data set itself."""
+        return isinstance(self.config.datasets.get(dataset), SimulatedITDataset)
+
+    def has_stimuli(self, dataset: str) -> bool:
+        """Tell whether an experiment needs the images of a data set."""
+        return any(dataset == name for name, _ in self.features)
+
+    def is_trained(self, backbone: str) -> bool:
+        """Tell whether the workflow trains a backbone itself."""
+        options = self.config.backbones.get(backbone)
+        return isinstance(options, WorldCLIPOptions | WorldDINOOptions)
+
+    @functools.cache  # noqa: B019 - a plan lives as long as the process
+    def list_subjects(self, dataset: str) -> list[str]:
+        """List the subjects of a data set, sorted.
+
+        Raises
+        ------
+        InputError
+            If the raw files of the data set cannot be found.
+        """
+        options = self.config.datasets[dataset]
+        if isinstance(options, SimulatedITDataset):
+            return sorted(options.simulation.subjects)
+        return open_raw_dataset(options).list_subjects()
+
+    def get_reader_module(self, dataset: str) -> str:
+        """Name the module that reads the raw files of a data set."""
+        return READERS[self.config.datasets[dataset].kind].split(":")[0]
+
+    def get_method_module(self, name: str) -> str:
+        """Name the module of a configured method.
+
+        Raises
+        ------
+        InputError
+            If the configuration has no such method.
+        """
+        if name not in self.config.methods:
+            raise InputError(f"no method named '{name}' in the configuration")
+        registered = str(getattr(self.config.methods[name], "method", name))
+        return METHODS[registered].method.split(":")[0]
+
+    def list_response_stores(self) -> list[str]:
+        """List the response stores of all data sets and subjects."""
+        return [
+            f"{self.config.results}/responses/{dataset}/{subject}.zarr"
+            for dataset in self.datasets
+            for subject in self.list_subjects(dataset)
+        ]
+
+    def list_score_stores(self) -> list[str]:
+        """List the score stores of all fits."""
+        return [
+            f"{self.config.results}/scores/{row.method}/{row.dataset}/{row.backbone}.zarr"
+            for row in self.rows
+        ]
+
+    def list_report_inputs(self) -> list[str]:
+        """List every store that the report shows."""
+        results = self.config.results
+        models = [f"{results}/models/{r.method}/{r.dataset}/{r.backbone}" for r in self.rows]
+        predictions = [
+            f"{results}/predictions/{r.method}/{r.dataset}/{r.backbone}.zarr" for r in self.rows
+        ]
+        stimuli = [f"{results}/stimuli/{name}.zarr" for name in sorted({d for d, _ in self.features})]
+        features = [f"{results}/features/{d}/{b}.zarr" for d, b in self.features]
+        trained = sorted({b for _, b in self.features if self.is_trained(b)})
+        backbones = [f"{results}/backbones/{name}" for name in trained]
+        scores = [f"{results}/scores.zarr"] if self.rows else []
+        return [
+            *stimuli,
+            *self.list_response_stores(),
+            *backbones,
+            *features,
+            *models,
+            *predictions,
+            *scores,
+        ]
+
+    def list_targets(self) -> list[str]:
+        """List the final files of the workflow."""
+        results = self.config.results
+        if not self.config.experiments:
+            return []
+        scores = [f"{results}/scores.csv", f"{results}/scores.zarr"] if self.rows else []
+        return [*self.list_response_stores(), *scores, f"{results}/report"]

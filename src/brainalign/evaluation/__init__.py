@@ -1,0 +1,1 @@
+"""Scores of predictions: exact ranks and identification, intervals, chance and ceilings."""

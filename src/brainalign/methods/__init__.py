@@ -1,0 +1,1 @@
+"""Alignment methods: arrays and options in, embeddings and weights out."""

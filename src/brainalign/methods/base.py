@@ -1,0 +1,186 @@
+"""What every alignment method offers; imports no torch."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pandas as pd
+from pydantic import ValidationError
+
+from brainalign.errors import InputError
+from brainalign.methods.arrays import PairedEmbedding, PairedResponses
+from brainalign.methods.requirements import Requirements
+from brainalign.methods.weights import Weights, read_weights, write_weights
+from brainalign.options import Options
+from brainalign.training.progress import Report
+
+
+class AlignmentMethod(ABC):
+    """A model that pairs stimuli with responses: arrays in, embeddings and weights out.
+
+    Knows no paths but those it is given, no config files and no workflow.
+
+    Parameters
+    ----------
+    options : Options, optional
+        Options of the method; its defaults where None.
+
+    Attributes
+    ----------
+    name : str
+        Name in the registry.
+    requirements : Requirements
+        What the method needs and yields.
+    Options : type
+        Model of the options.
+    """
+
+    name: ClassVar[str]
+    requirements: ClassVar[Requirements]
+    Options: ClassVar[type[Options]]
+
+    def __init__(self, options: Any = None) -> None:
+        self.options = options if options is not None else self.Options()
+
+    @abstractmethod
+    def fit(
+        self,
+        training: PairedResponses,
+        validation: PairedResponses,
+        *,
+        seed: int,
+        device: str = "cpu",
+        scratch: Path | None = None,
+        report: Report | None = None,
+    ) -> pd.DataFrame:
+        """Learn from the training split.
+
+        Parameters
+        ----------
+        training : PairedResponses
+            All that is learned, normalisation and selection of units included, comes from here.
+        validation : PairedResponses
+            Only decides which epoch is the best.
+        seed : int
+            Seed of all randomness; equal seeds give equal weights on the CPU.
+        device : {"auto", "cpu", "cuda"}
+            Where to compute.
+        scratch : Path, optional
+            Folder for resume checkpoints, which the caller removes.
+        report : callable, optional
+            Called after each epoch with its record and the number of epochs.
+
+        Returns
+        -------
+        history : pandas.DataFrame
+            What happened, ready for a CSV file.
+        """
+
+    @abstractmethod
+    def embed(
+        self, subject: str, feature: np.ndarray, response: np.ndarray
+    ) -> dict[str, PairedEmbedding]:
+        """Put stimuli and responses of one subject into a common space.
+
+        Parameters
+        ----------
+        subject : str
+            A subject that the method was fitted on.
+        feature : array of shape (n_stimuli, n_features)
+            Features of any stimuli, in any order.
+        response : array of shape (n_responses, n_units)
+            Any responses of all units of the subject: single trials or means over repeats.
+
+        Returns
+        -------
+        embeddings : dict of str to PairedEmbedding
+            One per variant of matching.
+
+        Raises
+        ------
+        InputError
+            The subject is unknown, a width is another one, or a kept unit is not finite.
+        """
+
+    @abstractmethod
+    def get_weights(self) -> Weights:
+        """All that was learned.
+
+        Returns
+        -------
+        weights : dict of str to array
+            Numeric arrays by flat name, normalisation and kept units included.
+        """
+
+    @abstractmethod
+    def set_weights(self, weights: Weights) -> None:
+        """Take up what another fit has learned.
+
+        Parameters
+        ----------
+        weights : dict of str to array
+            As from `get_weights` of a method with the same options.
+
+        Raises
+        ------
+        InputError
+            A name is missing or not expected, or a width is another one.
+        """
+
+    def save(self, folder: Path | str) -> None:
+        """Write weights and options into a folder.
+
+        Parameters
+        ----------
+        folder : path
+            Made where it is not there; gets ``weights.safetensors`` and ``options.json``.
+        """
+        options = self.options.model_dump(mode="json")
+        write_weights(Path(folder), self.get_weights(), {"method": self.name, "options": options})
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Self:
+        """Read a fitted method from a folder.
+
+        Parameters
+        ----------
+        folder : path
+            As written by `save`.
+
+        Returns
+        -------
+        method : AlignmentMethod
+            Ready to embed.
+
+        Raises
+        ------
+        InputError
+            The folder holds another method, or options and weights do not fit together.
+        CorruptDataError
+            A file is damaged.
+        """
+        weights, description = read_weights(Path(folder))
+        if description.get("method") != cls.name:
+            raise InputError(
+                "the folder holds another method",
+                where=folder,
+                expected=cls.name,
+                found=description.get("method"),
+                remedy="Load it with the class of that method.",
+            )
+        try:
+            # Strict models take lists for tuples from JSON text only.
+            options = cls.Options.model_validate_json(json.dumps(description.get("options")))
+        except ValidationError as error:
+            raise InputError(
+                f"options.json does not fit the method ({error.error_count()} problems)",
+                where=folder,
+                found=str(error.errors()[0]["msg"]),
+            ) from error
+        method = cls(options)
+        method.set_weights(weights)
+        return method

@@ -1,0 +1,1 @@
+"""Direct encoding and decoding: predict one side from the other, then match."""

@@ -1,0 +1,182 @@
+"""A folder of NWB files as a data set of spikes and images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+
+from brainalign.errors import BrainalignError, InputError
+from brainalign.options import suggest_name
+from brainalign.raw.images import to_rgb
+from brainalign.raw.nwb import find_nwb_files, find_image_datasets, read_session
+from brainalign.raw.options import NWBDataset
+from brainalign.raw.recording import SpikeSession, StimulusCollection, expand_folder
+from brainalign.raw.stimulus_table import open_stimulus_table
+
+
+class NWBFolder:
+    """NWB files of one or more subjects in one folder.
+
+    Parameters
+    ----------
+    options : NWBDataset
+        Folder, columns and subjects.
+
+    Raises
+    ------
+    InputError
+        If the folder is missing, holds no NWB file, or lacks a subject that is asked for.
+    """
+
+    def __init__(self, options: NWBDataset) -> None:
+        self._options = options
+        folder = expand_folder(options.folder, "folder")
+        self._files = find_nwb_files(folder)
+        if options.subjects is not None:
+            for subject in options.subjects:
+                if subject not in self._files:
+                    raise InputError(
+                        f"no NWB file of subject '{subject}'",
+                        where=folder,
+                        remedy=suggest_name(subject, self._files),
+                    )
+            self._files = {subject: self._files[subject] for subject in sorted(options.subjects)}
+
+    def list_subjects(self) -> list[str]:
+        """List the ids of the subjects, sorted."""
+        return sorted(self._files)
+
+    def read_sessions(self, subject: str) -> Iterator[SpikeSession]:
+        """Read the sessions of one subject, one at a time.
+
+        Raises
+        ------
+        InputError
+            If the subject is unknown or two files have the same session id.
+        CorruptDataError
+            If a file is damaged or impossible.
+        """
+        if subject not in self._files:
+            raise InputError(f"no subject '{subject}'", remedy=suggest_name(subject, self._files))
+        seen: dict[str, Path] = {}
+        for path in self._files[subject]:
+            session = self._read_session(path)
+            if session.session in seen:
+                raise InputError(
+                    f"session '{session.session}' of subject '{subject}' stands in two files",
+                    where=path,
+                    found=seen[session.session],
+                    remedy="Give each file its own session_id.",
+                )
+            seen[session.session] = path
+            yield session
+
+    def _read_session(self, path: Path) -> SpikeSession:
+        return read_session(
+            path,
+            stimulus_columns=self._options.stimulus_columns,
+            onset_column=self._options.onset_column,
+            valid_column=self._options.valid_column,
+            unit_column=self._options.unit_column,
+            area_column=self._options.area_column,
+        )
+
+    def read_stimuli(self) -> StimulusCollection | None:
+        """Describe the shown images, from the stimulus table and the NWB files themselves.
+
+        Returns
+        -------
+        collection : StimulusCollection or None
+            None if there is neither a table nor an image in any file. ``read_image`` refuses an
+            id that has other pixels in another file.
+
+        Raises
+        ------
+        InputError
+            If a trial names a stimulus that is not among the images.
+        """
+        places = self._find_images()
+        collection = None
+        if self._options.stimuli_table is not None:
+            table_path = Path(self._options.stimuli_table)
+            collection = open_stimulus_table(table_path, self._options.stimuli.max_pixels)
+        if collection is None and not places:
+            return None
+        known = set(places) | (set(collection.table.index) if collection is not None else set())
+        shown = self._list_shown_stimuli(known)
+        factors = collection.factors if collection is not None else ()
+        table = (
+            collection.table.reindex(shown)
+            if collection is not None
+            else pd.DataFrame(index=pd.Index(shown, name="stimulus"))
+        )
+
+        def read_image(stimulus: str) -> np.ndarray:
+            sources = [
+                (str(path), _read_image(path, place, stimulus))
+                for path, place in places.get(stimulus, [])
+            ]
+            if collection is not None and stimulus in collection.table.index:
+                sources.insert(
+                    0, (str(self._options.stimuli_table), collection.read_image(stimulus))
+                )
+            first_source, pixels = sources[0]
+            for source, other in sources[1:]:
+                if other.shape != pixels.shape or not np.array_equal(other, pixels):
+                    raise InputError(
+                        f"stimulus '{stimulus}' has other pixels than in {first_source}",
+                        where=source,
+                        remedy="Give different pictures different ids.",
+                    )
+            return pixels
+
+        return StimulusCollection(table=table, factors=factors, read_image=read_image)
+
+    def _find_images(self) -> dict[str, list[tuple[Path, str]]]:
+        places: dict[str, list[tuple[Path, str]]] = {}
+        for path in self._all_files():
+            for name, place in find_image_datasets(path).items():
+                places.setdefault(name, []).append((path, place))
+        return places
+
+    def _list_shown_stimuli(self, known: set[str]) -> list[str]:
+        shown: set[str] = set()
+        for path in self._all_files():
+            stimuli = set(self._read_session(path).presentations["stimulus"])
+            missing = sorted(stimuli - known)
+            if missing:
+                raise InputError(
+                    f"{len(missing)} stimulus ids of trials are not among the images",
+                    where=path,
+                    found=", ".join(missing[:5]) + ("…" if len(missing) > 5 else ""),
+                    remedy="Add the images to the NWB file or to stimuli_table.",
+                )
+            shown |= stimuli
+        return sorted(shown)
+
+    def _all_files(self) -> list[Path]:
+        return [path for subject in sorted(self._files) for path in self._files[subject]]
+
+    def find_problems(self) -> list[str]:
+        """List what is wrong with the files, in one sentence each."""
+        problems = []
+        for path in self._all_files():
+            try:
+                self._read_session(path)
+            except BrainalignError as error:
+                problems.append(str(error))
+        try:
+            self.read_stimuli()
+        except BrainalignError as error:
+            if str(error) not in problems:
+                problems.append(str(error))
+        return problems
+
+
+def _read_image(path: Path, place: str, stimulus: str) -> np.ndarray:
+    with h5py.File(path, "r") as file:
+        return to_rgb(file[place][...], f"{path} image {stimulus}")

@@ -1,0 +1,119 @@
+"""Which data sets there are, and how the raw files of each are found (a light module)."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from brainalign.options import Options
+from brainalign.raw.simulate.options import SimulatedITOptions
+from brainalign.responses.options import FlashedImageResponseOptions, SpikeResponseOptions
+from brainalign.stimuli.options import SmallSetStimuliOptions, StimuliOptions
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+def check_name(name: str) -> str:
+    """Refuse names that cannot be one part of a path on every file system.
+
+    Raises
+    ------
+    ValueError
+        If the name is empty, has other characters than letters, digits, ``_``, ``-`` and ``.``,
+        or does not start with a letter or digit.
+    """
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            f"'{name}' becomes part of a path: use letters, digits, '_', '-' and '.', starting "
+            f"with a letter or digit"
+        )
+    return name
+
+
+Name = Annotated[str, AfterValidator(check_name)]
+
+
+class SpikeDatasetOptions(Options):
+    """What every data set of spikes and images has."""
+
+    stimuli: StimuliOptions = Field(StimuliOptions(), description="Decoding and split of stimuli.")
+    responses: SpikeResponseOptions = Field(
+        SpikeResponseOptions(), description="From spikes to responses."
+    )
+
+
+class SimulatedITDataset(SpikeDatasetOptions):
+    """Macaque IT in the simulated world: NWB files with planted tuning."""
+
+    kind: Literal["simulated_it"] = Field(description="Discriminates the data sets.")
+    simulation: SimulatedITOptions = Field(
+        SimulatedITOptions(), description="What is planted and recorded."
+    )
+
+
+class NWBDataset(SpikeDatasetOptions):
+    """Your own NWB files: units, trials and, where they are, stimulus images."""
+
+    kind: Literal["nwb"] = Field(description="Discriminates the data sets.")
+    folder: str = Field(
+        description="Folder of NWB files, named or foldered sub-<subject>_ses-<session>*.nwb as "
+        "DANDI does; ${VARIABLES} of the environment are filled in.",
+        min_length=1,
+    )
+    subjects: list[Name] | None = Field(
+        None, description="Subjects to use; empty: all that are found."
+    )
+    stimuli_table: str | None = Field(
+        None,
+        description="A tab-separated table with at least the columns stimulus and file (relative "
+        "to the table), and optionally sha256, split, category, caption, labels and factors; "
+        "needed where the NWB files hold no images.",
+    )
+    stimulus_columns: list[str] = Field(
+        ["stimulus"],
+        description="Columns of the trials table that name the stimulus; several are joined "
+        "with '_'.",
+        min_length=1,
+    )
+    onset_column: str = Field(
+        "start_time", description="Column of the trials table with the stimulus onset in s."
+    )
+    valid_column: str | None = Field(
+        None, description="Column of the trials table that is true for trials to keep."
+    )
+    unit_column: str | None = Field(
+        None,
+        description="Column of the units table with an id that is the same in all sessions; "
+        "empty: units of different sessions are different units.",
+    )
+    area_column: str | None = Field(
+        None,
+        description="Column of the units table with the area; empty: the electrodes' location.",
+    )
+
+
+class Onken2016Options(SpikeDatasetOptions):
+    """Salamander retinal ganglion cells and flashed natural images (Onken et al. 2016)."""
+
+    kind: Literal["onken2016_salamander"] = Field(description="Discriminates the data sets.")
+    folder: str = Field(
+        description="Folder of the published package (holds NeuralData and Stimuli); "
+        "${VARIABLES} of the environment are filled in.",
+        min_length=1,
+    )
+    experiments: list[Literal["1", "2"]] = Field(
+        ["1"], description="Experiments to use; each retina is a subject.", min_length=1
+    )
+    stimuli: SmallSetStimuliOptions = Field(
+        SmallSetStimuliOptions(), description="Decoding and split of stimuli."
+    )
+    responses: FlashedImageResponseOptions = Field(
+        FlashedImageResponseOptions(), description="From spikes to responses."
+    )
+
+
+DatasetOptions = Annotated[
+    SimulatedITDataset | NWBDataset | Onken2016Options, Field(discriminator="kind")
+]

@@ -1,0 +1,101 @@
+"""What the readers of all recordings give: sessions of spikes, and collections of images."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from brainalign.errors import InputError
+
+
+@dataclass(frozen=True)
+class SpikeSession:
+    """One session of one subject on one clock.
+
+    Parameters
+    ----------
+    session : str
+        Id of the session.
+    units : pandas.DataFrame
+        Indexed by unit id (text); column ``area`` and whatever else places a unit.
+    spike_times : list of array of shape (n_spikes,)
+        Per unit, in s, finite and not descending.
+    presentations : pandas.DataFrame
+        One row per presentation: ``stimulus`` (text id) and ``onset_s``.
+    source : str
+        File that it came from, for messages.
+    """
+
+    session: str
+    units: pd.DataFrame
+    spike_times: list[np.ndarray]
+    presentations: pd.DataFrame
+    source: str
+
+
+@dataclass(frozen=True)
+class StimulusCollection:
+    """Images of a data set by id, decoded one at a time.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Indexed by stimulus id (text). May have ``split``, ``category``, ``caption``, ``labels``
+        (separated by semicolons) and numeric factor columns, named in `factors`.
+    factors : tuple of str
+        Columns of `table` that are numeric factors such as position or size.
+    read_image : callable
+        Gives the pixels of an id as an array of shape (y, x, 3), uint8.
+    """
+
+    table: pd.DataFrame
+    factors: tuple[str, ...]
+    read_image: Callable[[str], np.ndarray]
+
+
+class RawDataset(Protocol):
+    """A data set of spikes and images in its own raw format."""
+
+    def list_subjects(self) -> list[str]:
+        """List the ids of the subjects, sorted."""
+
+    def read_sessions(self, subject: str) -> Iterator[SpikeSession]:
+        """Read the sessions of one subject, one at a time."""
+
+    def read_stimuli(self) -> StimulusCollection | None:
+        """Describe the images that were shown; None where the data set holds none."""
+
+    def find_problems(self) -> list[str]:
+        """List what is wrong with the files, in one sentence each, without costly work."""
+
+
+_VARIABLE = re.compile(r"\$\{(\w+)\}|\$(\w+)")
+
+
+def expand_folder(text: str, where: str) -> Path:
+    """Fill in environment variables and the home folder in a configured path.
+
+    Raises
+    ------
+    InputError
+        If a variable is not set or the folder does not exist.
+    """
+    for match in _VARIABLE.finditer(text):
+        name = match.group(1) or match.group(2)
+        if name not in os.environ:
+            raise InputError(
+                f"the environment variable {name} is not set",
+                where=f"{where} {text}",
+                remedy=f"Set it (export {name}=…) or write the path into the configuration.",
+            )
+    path = Path(os.path.expandvars(text)).expanduser()
+    if not path.is_dir():
+        raise InputError("no such folder", where=f"{where} {path}")
+    return path

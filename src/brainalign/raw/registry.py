@@ -1,0 +1,72 @@
+"""The table of data sets: kind of options → reader of the raw files."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+from brainalign.errors import InputError
+from brainalign.options import suggest_name
+from brainalign.raw.options import NWBDataset, SimulatedITDataset, SpikeDatasetOptions
+from brainalign.raw.recording import RawDataset
+
+READERS = {
+    "nwb": "brainalign.raw.nwb_dataset:NWBFolder",
+    "simulated_it": "brainalign.raw.nwb_dataset:NWBFolder",
+    "onken2016_salamander": "brainalign.raw.onken2016:Onken2016Salamander",
+}
+
+# How the simulated recordings name what lab files name differently.
+_SIMULATED_COLUMNS = {
+    "stimulus_columns": ["stimulus"],
+    "onset_column": "photodiode_onset",
+    "valid_column": "valid",
+    "unit_column": "unit_name",
+}
+
+
+def open_raw_dataset(
+    options: SpikeDatasetOptions, recording: Path | None = None, world: Path | None = None
+) -> RawDataset:
+    """Open the raw files of a data set.
+
+    Parameters
+    ----------
+    options : SpikeDatasetOptions
+        Options of the data set; ``kind`` chooses the reader.
+    recording, world : Path, optional
+        For simulated recordings: the published folders of the recording and of the world.
+
+    Raises
+    ------
+    InputError
+        If the kind has no reader, or a simulated recording has not been made.
+    """
+    kind = str(getattr(options, "kind", ""))
+    if kind not in READERS:
+        raise InputError(
+            f"no reader for data sets of kind '{kind}'", remedy=suggest_name(kind, READERS)
+        )
+    module, name = READERS[kind].split(":")
+    reader = getattr(import_module(module), name)
+    if isinstance(options, SimulatedITDataset):
+        if recording is None:
+            raise InputError(
+                "a simulated recording needs its folder",
+                remedy="Give --recording (and --world for stimuli), or run snakemake.",
+            )
+        return reader(_read_as_lab_files(options, recording, world))
+    return reader(options)
+
+
+def _read_as_lab_files(
+    options: SimulatedITDataset, recording: Path, world: Path | None
+) -> NWBDataset:
+    return NWBDataset(
+        kind="nwb",
+        folder=str(recording),
+        stimuli_table=None if world is None else str(world / "stimuli.tsv"),
+        stimuli=options.stimuli,
+        responses=options.responses,
+        **_SIMULATED_COLUMNS,
+    )

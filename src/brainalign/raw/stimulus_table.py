@@ -1,0 +1,132 @@
+"""Read a table of stimuli and the image files that it names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from brainalign.errors import CorruptDataError, InputError
+from brainalign.options import suggest_name
+from brainalign.raw.images import decode_image_file
+from brainalign.raw.recording import StimulusCollection
+from brainalign.stores.manifest import compute_checksum
+
+_TEXT_COLUMNS = ("kind", "file", "sha256", "split", "category", "exemplar", "caption", "labels")
+_SPLITS = ("train", "validation", "test")
+
+
+def read_stimulus_table(path: Path) -> pd.DataFrame:
+    """Read a tab-separated table of stimuli.
+
+    Parameters
+    ----------
+    path : Path
+        A table with at least the columns ``stimulus`` and ``file``; see
+        ``docs/own_data.md`` for the others.
+
+    Returns
+    -------
+    table : pandas.DataFrame
+        Indexed by stimulus id, which stays text (``001`` is not 1). Columns that are not known
+        by name are numeric factors.
+
+    Raises
+    ------
+    InputError
+        If a column is missing, an id is empty or repeated, a split is unknown, a file lies
+        outside the table's folder, or a factor is no number.
+    """
+    try:
+        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise InputError("no such stimulus table", where=path) from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise InputError("is no tab-separated UTF-8 table", where=path, found=str(error)) from error
+    for column in ("stimulus", "file"):
+        if column not in table.columns:
+            raise InputError(
+                f"the table has no column '{column}'",
+                where=path,
+                remedy=suggest_name(column, table.columns),
+            )
+    _check_rows(table, path)
+    return _convert_factors(table.set_index("stimulus"), path)
+
+
+def _check_rows(table: pd.DataFrame, path: Path) -> None:
+    for row, stimulus in enumerate(table["stimulus"], start=2):
+        if not stimulus.strip():
+            raise InputError("the stimulus id is empty", where=f"{path} line {row}")
+    repeated = table["stimulus"][table["stimulus"].duplicated()]
+    if len(repeated):
+        raise InputError(
+            f"stimulus id '{repeated.iloc[0]}' stands twice",
+            where=f"{path} line {int(repeated.index[0]) + 2}",
+        )
+    for row, name in enumerate(table["file"], start=2):
+        parts = Path(name).parts
+        if not name or Path(name).is_absolute() or ".." in parts:
+            raise InputError(
+                f"file '{name}' does not lie below the folder of the table",
+                where=f"{path} line {row}",
+                remedy="Give a path relative to the table, without '..'.",
+            )
+    if "split" in table.columns:
+        for row, split in enumerate(table["split"], start=2):
+            if split not in _SPLITS:
+                raise InputError(
+                    f"unknown split '{split}'",
+                    where=f"{path} line {row}",
+                    remedy=suggest_name(split, _SPLITS),
+                )
+
+
+def _convert_factors(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    for column in table.columns.difference(_TEXT_COLUMNS):
+        text = table[column].where(~table[column].isin(["", "n/a", "nan"]), "nan")
+        try:
+            table[column] = text.astype(np.float64)
+        except ValueError as error:
+            raise InputError(
+                f"column '{column}' is no known text column and no number",
+                where=path,
+                found=str(error),
+                remedy=f"Text columns are {', '.join(_TEXT_COLUMNS)}; other columns are factors.",
+            ) from error
+    return table
+
+
+def open_stimulus_table(path: Path, max_pixels: int) -> StimulusCollection:
+    """Open a table of stimuli as a collection of images.
+
+    Parameters
+    ----------
+    path : Path
+        The table.
+    max_pixels : int
+        Limit per image, see :func:`brainalign.raw.images.decode_image_file`.
+
+    Raises
+    ------
+    CorruptDataError
+        From ``read_image``, if a file has another checksum than the table says.
+    """
+    table = read_stimulus_table(path)
+
+    def read_image(stimulus: str) -> np.ndarray:
+        file = path.parent / str(table.at[stimulus, "file"])
+        expected = str(table.at[stimulus, "sha256"]) if "sha256" in table.columns else ""
+        if expected and file.is_file() and (found := compute_checksum(file)) != expected.lower():
+            raise CorruptDataError(
+                "has other bytes than when the table was written",
+                where=file,
+                expected=f"sha256 {expected[:12]}…",
+                found=f"{found[:12]}…",
+                remedy="Copy the file again, or correct the table.",
+            )
+        return decode_image_file(file, max_pixels)
+
+    factors = tuple(str(column) for column in table.columns.difference(_TEXT_COLUMNS, sort=False))
+    return StimulusCollection(table=table, factors=factors, read_image=read_image)

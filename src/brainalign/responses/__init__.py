@@ -1,0 +1,1 @@
+"""Responses of units to stimuli, one store per subject, with their reliability."""

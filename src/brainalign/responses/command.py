@@ -1,0 +1,47 @@
+"""Turn the spikes of one subject into responses with reliability and noise ceilings."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from brainalign.config.arguments import add_job_arguments, read_job_options
+from brainalign.config.job_options import describe_responses, read_dataset_options
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``brainalign responses``."""
+    parser.add_argument("--dataset", required=True, help="name of the data set")
+    parser.add_argument("--subject", required=True, help="id of the subject")
+    parser.add_argument(
+        "--stimuli",
+        type=Path,
+        help="stimulus store, whose training split sets means and SDs; leave it out only for data "
+        "without images",
+    )
+    parser.add_argument("--recording", type=Path, help="folder of a simulated recording")
+    parser.add_argument("--world", type=Path, help="folder of the simulated world")
+    add_job_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Publish the response store of one subject."""
+    from brainalign.raw.registry import open_raw_dataset
+    from brainalign.responses.build import build_image_responses
+    from brainalign.stimuli.read import read_splits
+    from brainalign.stores.provenance import ProvenanceRecorder
+    from brainalign.stores.write import write_store
+
+    options = read_job_options(arguments, describe_responses, arguments.dataset)
+    dataset_options = read_dataset_options(options)
+    inputs = {"stimuli": arguments.stimuli, "recording": arguments.recording}
+    recorder = ProvenanceRecorder(
+        "responses", options, {role: path for role, path in inputs.items() if path is not None}
+    )
+    dataset = open_raw_dataset(dataset_options, arguments.recording, arguments.world)
+    splits = read_splits(arguments.stimuli) if arguments.stimuli is not None else None
+    responses = build_image_responses(
+        dataset.read_sessions(arguments.subject), dataset_options.responses, splits
+    )
+    responses.attrs.update({"dataset": arguments.dataset, "subject": arguments.subject})
+    write_store(arguments.output, responses, "responses", recorder.finish())

@@ -1,0 +1,1 @@
+"""Stimuli: decoded images and movies with labels and one split, shared by all methods."""

@@ -1,0 +1,78 @@
+"""How stimuli are decoded and split (a light module)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from brainalign.options import Options
+
+
+class SplitOptions(Options):
+    """How stimuli are divided into training, validation and test; made once per data set."""
+
+    source: Literal["auto", "given", "random"] = Field(
+        "auto",
+        description="given: as the data set states it; random: drawn from the seed; auto: given "
+        "where stated, else random.",
+    )
+    test_share: float = Field(0.2, description="Share of stimuli for testing.", gt=0, lt=1)
+    validation_share: float = Field(
+        0.1, description="Share of the remaining stimuli for validation.", gt=0, lt=1
+    )
+    n_folds: int = Field(
+        0,
+        description="0 for one split; otherwise the number of folds over stimuli, each of which "
+        "is the test gallery once (for small galleries).",
+        ge=0,
+    )
+    seed: int = Field(0, description="Seed of random splits and folds.", ge=0)
+
+    @model_validator(mode="after")
+    def _check_folds(self) -> SplitOptions:
+        if self.n_folds == 1:
+            raise ValueError("n_folds is 0 (one split) or at least 2")
+        return self
+
+
+class StimuliOptions(Options):
+    """How stimulus images become one array."""
+
+    image_size: int | None = Field(
+        None,
+        description="Side in pixels to which every image is resized; empty: keep the size, which "
+        "must then be the same for all images.",
+        ge=8,
+        le=4096,
+    )
+    max_pixels: int = Field(
+        50_000_000,
+        description="An image file that claims more pixels than this is refused unread.",
+        ge=64,
+    )
+    duplicates: Literal["refuse_across_splits", "allow"] = Field(
+        "refuse_across_splits",
+        description="What to do with equal pixels under different ids: the same picture in "
+        "training and test is a leak.",
+    )
+    split: SplitOptions = Field(SplitOptions(), description="Training, validation and test.")
+
+
+class FoldedSplitOptions(SplitOptions):
+    """The same with five folds, for data sets with few stimuli."""
+
+    n_folds: int = Field(
+        5,
+        description="0 for one split; otherwise the number of folds over stimuli, each of which "
+        "is the test gallery once (for small galleries).",
+        ge=0,
+    )
+
+
+class SmallSetStimuliOptions(StimuliOptions):
+    """The same with folds, for data sets with few stimuli."""
+
+    split: FoldedSplitOptions = Field(
+        FoldedSplitOptions(), description="Training, validation and test."
+    )

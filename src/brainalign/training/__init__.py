@@ -1,0 +1,1 @@
+"""Fit a torch module: one explicit loop that every method shares."""

@@ -1,0 +1,193 @@
+# Helpers of the rules: configuration, paths, options and digests. Functions only, no rules.
+
+import json
+import sys
+from pathlib import Path
+
+from brainalign.code_digest import compute_code_digest
+from brainalign.config import job_options
+from brainalign.config.load import load_config
+from brainalign.config.plan import Plan
+from brainalign.errors import BrainalignError
+from brainalign.raw.registry import open_raw_dataset
+
+
+def load_checked_config():
+    """Load the same files that Snakemake merged, strictly, and stop at the first problem."""
+    settings = workflow.config_settings
+    paths = [Path("config.yaml"), *(Path(path) for path in settings.configfiles)]
+    return load_config(paths, settings.config)
+
+
+def make_plan():
+    """Derive what to run; data that cannot be listed stops the workflow with one line."""
+    try:
+        return Plan(load_checked_config())
+    except BrainalignError as error:
+        print(f"brainalign: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+PLAN = make_plan()
+CONFIG = PLAN.config
+RESULTS = CONFIG.results
+
+
+wildcard_constraints:
+    dataset="[^/]+",
+    subject="[^/]+",
+    backbone="[^/]+",
+    method="[^/]+",
+
+
+def get_final_targets():
+    """Everything that the experiments of the configuration lead to."""
+    return PLAN.list_targets()
+
+
+def get_options(describe, *names):
+    """Options of a job as JSON, for the command line and as a rerun trigger."""
+    return json.dumps(describe(CONFIG, *names), sort_keys=True)
+
+
+def get_code(*modules):
+    """Digest of the code of a job, as a rerun trigger."""
+    return compute_code_digest(modules)
+
+
+def get_world_options(wildcards):
+    return get_options(job_options.describe_world)
+
+
+def get_recording_options(wildcards):
+    return get_options(job_options.describe_recording, wildcards.dataset)
+
+
+def get_stimuli_options(wildcards):
+    return get_options(job_options.describe_stimuli, wildcards.dataset)
+
+
+def get_responses_options(wildcards):
+    return get_options(job_options.describe_responses, wildcards.dataset)
+
+
+def get_training_options(wildcards):
+    return get_options(job_options.describe_backbone_training, wildcards.backbone)
+
+
+def get_features_options(wildcards):
+    return get_options(job_options.describe_features, wildcards.backbone)
+
+
+def get_fit_options(wildcards):
+    return get_options(
+        job_options.describe_fit, wildcards.method, wildcards.dataset, wildcards.backbone
+    )
+
+
+def get_prediction_options(wildcards):
+    return get_options(
+        job_options.describe_prediction,
+        wildcards.method,
+        wildcards.dataset,
+        wildcards.backbone,
+    )
+
+
+def get_scores_options(wildcards):
+    return get_options(job_options.describe_scores)
+
+
+def get_reader_code(wildcards, command):
+    """Digest of a stage that reads raw data: its command and the reader of the data set."""
+    return get_code(command, PLAN.get_reader_module(wildcards.dataset))
+
+
+def get_stimuli_code(wildcards):
+    return get_reader_code(wildcards, "brainalign.stimuli.command")
+
+
+def get_responses_code(wildcards):
+    return get_reader_code(wildcards, "brainalign.responses.command")
+
+
+def get_fit_code(wildcards):
+    """Digest of fitting one method: other methods may change without a rerun."""
+    return get_code("brainalign.methods.fit_command", PLAN.get_method_module(wildcards.method))
+
+
+def get_prediction_code(wildcards):
+    return get_code(
+        "brainalign.methods.predict_command", PLAN.get_method_module(wildcards.method)
+    )
+
+
+def get_simulated_inputs(wildcards):
+    """Folders of the simulated recording and world; nothing for data sets from elsewhere."""
+    if not PLAN.is_simulated(wildcards.dataset):
+        return {}
+    return {
+        "recording": f"{RESULTS}/raw/{wildcards.dataset}",
+        "world": f"{RESULTS}/raw/world",
+    }
+
+
+def get_response_inputs(wildcards):
+    """The recording where it is simulated, and the stimuli where the plan has them."""
+    inputs = {}
+    if PLAN.is_simulated(wildcards.dataset):
+        inputs["recording"] = f"{RESULTS}/raw/{wildcards.dataset}"
+    if PLAN.has_stimuli(wildcards.dataset):
+        inputs["stimuli"] = f"{RESULTS}/stimuli/{wildcards.dataset}.zarr"
+    return inputs
+
+
+def get_feature_inputs(wildcards):
+    """Stimuli, and the weights of a backbone that is trained on the world."""
+    inputs = {"stimuli": f"{RESULTS}/stimuli/{wildcards.dataset}.zarr"}
+    if PLAN.is_trained(wildcards.backbone):
+        inputs["weights"] = f"{RESULTS}/backbones/{wildcards.backbone}"
+    return inputs
+
+
+def get_experiment_inputs(wildcards):
+    """Stores that fitting and predicting read."""
+    return {
+        "stimuli": f"{RESULTS}/stimuli/{wildcards.dataset}.zarr",
+        "responses": get_response_stores(wildcards.dataset),
+        "features": f"{RESULTS}/features/{wildcards.dataset}/{wildcards.backbone}.zarr",
+    }
+
+
+def get_response_stores(dataset):
+    return [
+        f"{RESULTS}/responses/{dataset}/{subject}.zarr"
+        for subject in PLAN.list_subjects(dataset)
+    ]
+
+
+def get_score_stores(wildcards):
+    return PLAN.list_score_stores()
+
+
+def get_report_inputs(wildcards):
+    """Everything that the page shows."""
+    return PLAN.list_report_inputs()
+
+
+def get_flags(inputs):
+    """Turn named inputs into command-line arguments."""
+    return " ".join(f"--{name} {value}" for name, value in sorted(inputs.items()))
+
+
+def get_simulated_flags(wildcards):
+    return get_flags(get_simulated_inputs(wildcards))
+
+
+def get_response_flags(wildcards):
+    return get_flags(get_response_inputs(wildcards))
+
+
+def get_weights_flag(wildcards):
+    inputs = get_feature_inputs(wildcards)
+    return get_flags({name: inputs[name] for name in inputs if name == "weights"})

@@ -1,0 +1,47 @@
+# Features: what backbones see in the stimuli.
+
+
+rule train_backbone:
+    """Train a small backbone on the simulated world's training images."""
+    input:
+        world=rules.simulate_world.output.world,
+    output:
+        weights=directory(f"{RESULTS}/backbones/{{backbone}}"),
+    log:
+        f"{RESULTS}/logs/train_backbone/{{backbone}}.log",
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=60,
+    params:
+        options=get_training_options,
+        code=get_code("brainalign.features.training_command"),
+    conda:
+        "../../envs/base.yaml"
+    shell:
+        "brainalign train-backbone --backbone {wildcards.backbone:q} --world {input.world:q}"
+        " --options {params.options:q} --output {output.weights:q} > {log:q} 2>&1"
+
+
+rule features:
+    """Extract the features of a data set's stimuli with one backbone."""
+    input:
+        unpack(get_feature_inputs),
+    output:
+        features=directory(f"{RESULTS}/features/{{dataset}}/{{backbone}}.zarr"),
+    log:
+        f"{RESULTS}/logs/features/{{dataset}}/{{backbone}}.log",
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        weights=get_weights_flag,
+        options=get_features_options,
+        code=get_code("brainalign.features.command"),
+    conda:
+        "../../envs/base.yaml"
+    shell:
+        "brainalign features --dataset {wildcards.dataset:q} --backbone {wildcards.backbone:q}"
+        " --stimuli {input.stimuli:q} {params.weights} --options {params.options:q}"
+        " --output {output.features:q} > {log:q} 2>&1"

@@ -1,0 +1,53 @@
+# Models: one job fits all seeds and folds of a method on a data set with a backbone.
+
+
+rule fit:
+    """Fit one method with all seeds and folds."""
+    input:
+        unpack(get_experiment_inputs),
+    output:
+        model=directory(f"{RESULTS}/models/{{method}}/{{dataset}}/{{backbone}}"),
+    log:
+        f"{RESULTS}/logs/fit/{{method}}/{{dataset}}/{{backbone}}.log",
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=240,
+    params:
+        scratch=f"{RESULTS}/scratch/fit/{{method}}/{{dataset}}/{{backbone}}",
+        options=get_fit_options,
+        code=get_fit_code,
+    conda:
+        "../../envs/base.yaml"
+    shell:
+        "brainalign fit --method {wildcards.method:q} --dataset {wildcards.dataset:q}"
+        " --backbone {wildcards.backbone:q} --stimuli {input.stimuli:q}"
+        " --responses {input.responses:q} --features {input.features:q}"
+        " --scratch {params.scratch:q} --options {params.options:q} --output {output.model:q}"
+        " > {log:q} 2>&1"
+
+
+rule predict:
+    """Embed test stimuli and responses with a fitted method."""
+    input:
+        unpack(get_experiment_inputs),
+        model=rules.fit.output.model,
+    output:
+        predictions=directory(f"{RESULTS}/predictions/{{method}}/{{dataset}}/{{backbone}}.zarr"),
+    log:
+        f"{RESULTS}/logs/predict/{{method}}/{{dataset}}/{{backbone}}.log",
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=60,
+    params:
+        options=get_prediction_options,
+        code=get_prediction_code,
+    conda:
+        "../../envs/base.yaml"
+    shell:
+        "brainalign predict --model {input.model:q} --method {wildcards.method:q}"
+        " --dataset {wildcards.dataset:q} --backbone {wildcards.backbone:q}"
+        " --stimuli {input.stimuli:q} --responses {input.responses:q}"
+        " --features {input.features:q} --options {params.options:q}"
+        " --output {output.predictions:q} > {log:q} 2>&1"

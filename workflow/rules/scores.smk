@@ -1,0 +1,45 @@
+# Scores: with chance, ceiling and interval; one job collects them into one store.
+
+
+rule score:
+    """Score the predictions of one method on a data set with a backbone."""
+    input:
+        predictions=rules.predict.output.predictions,
+    output:
+        scores=directory(f"{RESULTS}/scores/{{method}}/{{dataset}}/{{backbone}}.zarr"),
+    log:
+        f"{RESULTS}/logs/score/{{method}}/{{dataset}}/{{backbone}}.log",
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        options=get_scores_options,
+        code=get_code("brainalign.evaluation.score_command"),
+    conda:
+        "../../envs/base.yaml"
+    shell:
+        "brainalign score --predictions {input.predictions:q} --options {params.options:q}"
+        " --output {output.scores:q} > {log:q} 2>&1"
+
+
+rule collect:
+    """Join the scores of all experiments into one store and one table."""
+    input:
+        scores=get_score_stores,
+    output:
+        store=directory(f"{RESULTS}/scores.zarr"),
+        table=f"{RESULTS}/scores.csv",
+    log:
+        f"{RESULTS}/logs/collect.log",
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        code=get_code("brainalign.evaluation.collect_command"),
+    conda:
+        "../../envs/base.yaml"
+    shell:
+        "brainalign collect --scores {input.scores:q} --output {output.store:q}"
+        " --table {output.table:q} > {log:q} 2>&1"
