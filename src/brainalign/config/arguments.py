@@ -53,7 +53,9 @@ def read_job_options(
     # Models of all parts are needed only here; a job with --options starts without them.
     from brainalign.config.load import load_config
 
-    return describe(load_config(getattr(arguments, "config", None) or [Path(DEFAULT_CONFIG)]), *names)
+    return describe(
+        load_config(getattr(arguments, "config", None) or [Path(DEFAULT_CONFIG)]), *names
+    )
 
 
 def show_progress(iterable: Any, label: str, total: int | None = None) -> Any:

@@ -115,9 +115,7 @@ def _explain(problem: Any) -> str:
         return message
     if problem["type"] == "union_tag_invalid":
         tag = problem["ctx"]["discriminator"].strip("'")
-        return (
-            f"unknown {tag} '{problem['ctx']['tag']}'. Known: {problem['ctx']['expected_tags']}."
-        )
+        return f"unknown {tag} '{problem['ctx']['tag']}'. Known: {problem['ctx']['expected_tags']}."
     if problem["type"] == "union_tag_not_found":
         return f"the key {problem['ctx']['discriminator']} is missing."
     return f"{message}, found {found!r}"

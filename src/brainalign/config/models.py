@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Union
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from pydantic import Field, create_model, field_validator, model_validator
 
@@ -21,13 +21,21 @@ def _build_choice(name: str) -> type[Options]:
         f"{base.__name__}_{name}",
         __base__=base,
         __doc__=base.__doc__,
-        method=(Literal[name], Field(description="Name of the method in the registry.")),
+        # A Literal of a run-time name is beyond static types.
+        method=(Literal[name], Field(description="Name of the method in the registry.")),  # type: ignore[arg-type]
     )
 
 
 METHOD_CHOICES: dict[str, type[Options]] = {name: _build_choice(name) for name in METHODS}
 
-MethodOptions = Annotated[Union[tuple(METHOD_CHOICES.values())], Field(discriminator="method")]  # noqa: UP007
+if TYPE_CHECKING:
+    MethodOptions = Options
+else:
+    # The union of whatever the registry holds; static types see its base.
+    MethodOptions = Annotated[
+        Union[tuple(METHOD_CHOICES.values())],  # noqa: UP007
+        Field(discriminator="method"),
+    ]
 
 
 class Experiment(Options):

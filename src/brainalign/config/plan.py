@@ -134,7 +134,9 @@ class Plan:
         predictions = [
             f"{results}/predictions/{r.method}/{r.dataset}/{r.backbone}.zarr" for r in self.rows
         ]
-        stimuli = [f"{results}/stimuli/{name}.zarr" for name in sorted({d for d, _ in self.features})]
+        stimuli = [
+            f"{results}/stimuli/{name}.zarr" for name in sorted({d for d, _ in self.features})
+        ]
         features = [f"{results}/features/{d}/{b}.zarr" for d, b in self.features]
         trained = sorted({b for _, b in self.features if self.is_trained(b)})
         backbones = [f"{results}/backbones/{name}" for name in trained]

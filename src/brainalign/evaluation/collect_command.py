@@ -28,8 +28,6 @@ def run(arguments: argparse.Namespace) -> None:
     trees = [read_store(path, "scores") for path in paths]
     scores = pd.concat([read_score_table(tree) for tree in trees], ignore_index=True)
     queries = pd.concat([read_score_table(tree, "queries") for tree in trees], ignore_index=True)
-    write_store(
-        arguments.output, compose_score_tree(scores, queries), "scores", recorder.finish()
-    )
+    write_store(arguments.output, compose_score_tree(scores, queries), "scores", recorder.finish())
     with publish_file(arguments.table) as draft:
         scores[list(COLUMNS)].to_csv(draft, index=False, float_format="%.6g")

@@ -42,8 +42,8 @@ def compose_score_tree(scores: pd.DataFrame, queries: pd.DataFrame) -> xr.DataTr
         Counts per query, any columns.
     """
     table = _to_dataset(scores[list(COLUMNS)], "row")
-    for name, description in COLUMNS.items():
-        table[name].attrs.update({"long_name": description, "units": "1"})
+    for column, description in COLUMNS.items():
+        table[column].attrs.update({"long_name": description, "units": "1"})
     counts = _to_dataset(queries, "query")
     for name in counts.data_vars:
         counts[name].attrs.update({"long_name": str(name).replace("_", " "), "units": "1"})

@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
     backbone = load_backbone(backbone_options, arguments.weights, device)
     stimuli = open_store(arguments.stimuli, "stimuli")
     features = extract_features(
-        stimuli["image"].values,
+        stimuli.variables["image"].values,
         backbone,
         backbone_options.layers,
         backbone_options.outputs,

@@ -147,7 +147,9 @@ def read_feature(features: Path, feature: str) -> tuple[np.ndarray, np.ndarray]:
             where=features,
             remedy=suggest_name(feature, known),
         )
-    return read_labels(store, "stimulus"), store[f"{feature}/feature"].values.astype(np.float32)
+    return read_labels(store, "stimulus"), np.asarray(
+        store[feature].variables["feature"].values, dtype=np.float32
+    )
 
 
 def _read_subject(path: Path, n_folds: int, normalisation: str) -> RecordedSubject:

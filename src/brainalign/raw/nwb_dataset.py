@@ -12,7 +12,7 @@ import pandas as pd
 from brainalign.errors import BrainalignError, InputError
 from brainalign.options import suggest_name
 from brainalign.raw.images import to_rgb
-from brainalign.raw.nwb import find_nwb_files, find_image_datasets, read_session
+from brainalign.raw.nwb import find_image_datasets, find_nwb_files, read_session
 from brainalign.raw.options import NWBDataset
 from brainalign.raw.recording import SpikeSession, StimulusCollection, expand_folder
 from brainalign.raw.stimulus_table import open_stimulus_table

@@ -246,7 +246,7 @@ def _join_trials(trials_by_image: list[np.ndarray], where: str) -> np.ndarray:
     trials = [trial for trials in trials_by_image for trial in trials]
     for position, trial in enumerate(trials):
         times_ms = np.asarray(trial, dtype=np.float64).ravel()
-        if len(times_ms) and not (1 <= times_ms.min() and times_ms.max() <= _DURATION_MS):
+        if len(times_ms) and not (times_ms.min() >= 1 and times_ms.max() <= _DURATION_MS):
             raise CorruptDataError(
                 "spike times lie outside the presentation",
                 where=f"{where} presentation {position + 1}",

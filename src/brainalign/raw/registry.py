@@ -16,14 +16,6 @@ READERS = {
     "onken2016_salamander": "brainalign.raw.onken2016:Onken2016Salamander",
 }
 
-# How the simulated recordings name what lab files name differently.
-_SIMULATED_COLUMNS = {
-    "stimulus_columns": ["stimulus"],
-    "onset_column": "photodiode_onset",
-    "valid_column": "valid",
-    "unit_column": "unit_name",
-}
-
 
 def open_raw_dataset(
     options: SpikeDatasetOptions, recording: Path | None = None, world: Path | None = None
@@ -68,5 +60,8 @@ def _read_as_lab_files(
         stimuli_table=None if world is None else str(world / "stimuli.tsv"),
         stimuli=options.stimuli,
         responses=options.responses,
-        **_SIMULATED_COLUMNS,
+        stimulus_columns=["stimulus"],
+        onset_column="photodiode_onset",
+        valid_column="valid",
+        unit_column="unit_name",
     )

@@ -84,7 +84,7 @@ def _check_rows(table: pd.DataFrame, path: Path) -> None:
 
 
 def _convert_factors(table: pd.DataFrame, path: Path) -> pd.DataFrame:
-    for column in table.columns.difference(_TEXT_COLUMNS):
+    for column in table.columns.difference(list(_TEXT_COLUMNS)):
         text = table[column].where(~table[column].isin(["", "n/a", "nan"]), "nan")
         try:
             table[column] = text.astype(np.float64)
@@ -128,5 +128,5 @@ def open_stimulus_table(path: Path, max_pixels: int) -> StimulusCollection:
             )
         return decode_image_file(file, max_pixels)
 
-    factors = tuple(str(column) for column in table.columns.difference(_TEXT_COLUMNS, sort=False))
+    factors = tuple(str(column) for column in table.columns.difference(list(_TEXT_COLUMNS), sort=False))
     return StimulusCollection(table=table, factors=factors, read_image=read_image)

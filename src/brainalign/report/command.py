@@ -1,4 +1,6 @@
 """Draw the figures and write the page."""
 import argparse
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None: ...
 def run(arguments): ...

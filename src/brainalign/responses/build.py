@@ -77,9 +77,7 @@ def build_image_responses(
     )
 
 
-def normalise_responses(
-    responses: xr.Dataset, fold: int, normalisation: str
-) -> np.ndarray:
+def normalise_responses(responses: xr.Dataset, fold: int, normalisation: str) -> np.ndarray:
     """Give the responses as methods see them.
 
     Parameters
@@ -177,7 +175,10 @@ def _summarise_units(
     usable = status == "ok"
     return {
         "unit_status": status,
-        **{name: np.where(usable, share, np.nan).astype(np.float32) for name, share in shares.items()},
+        **{
+            name: np.where(usable, share, np.nan).astype(np.float32)
+            for name, share in shares.items()
+        },
     }
 
 
@@ -191,11 +192,16 @@ def _compose_dataset(
     options: SpikeResponseOptions,
 ) -> xr.Dataset:
     stimulus = presentations["stimulus"].to_numpy(dtype=np.str_)
-    baseline = (
-        f", above the baseline of {options.baseline_ms} ms" if options.baseline_ms else ""
-    )
+    baseline = f", above the baseline of {options.baseline_ms} ms" if options.baseline_ms else ""
     unit_coordinates = {
-        str(name): ("unit", column.to_numpy(dtype=np.str_ if column.dtype == object or str(column.dtype).startswith("str") else None))
+        str(name): (
+            "unit",
+            column.to_numpy(
+                dtype=np.str_
+                if column.dtype == object or str(column.dtype).startswith("str")
+                else None
+            ),
+        )
         for name, column in unit_table.items()
     }
     dataset = xr.Dataset(
@@ -205,7 +211,10 @@ def _compose_dataset(
                 ("fold", "session_name", "unit"),
                 np.stack([mean for mean, _ in statistics]),
             ),
-            "training_sd": (("fold", "session_name", "unit"), np.stack([sd for _, sd in statistics])),
+            "training_sd": (
+                ("fold", "session_name", "unit"),
+                np.stack([sd for _, sd in statistics]),
+            ),
             **{name: ("unit", values) for name, values in summary.items()},
         },
         coords={

@@ -67,7 +67,7 @@ def subtract_baseline(
 
 
 def number_repeats(stimulus: np.ndarray) -> np.ndarray:
-    """Number the presentations of each stimulus from 0 in their order.
+    """Count, for each presentation, the earlier ones of the same stimulus.
 
     Parameters
     ----------

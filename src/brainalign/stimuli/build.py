@@ -106,7 +106,7 @@ def find_duplicates(image: np.ndarray, stimulus: np.ndarray) -> list[tuple[str, 
     first: dict[bytes, str] = {}
     pairs = []
     for name, pixels in zip(stimulus, image, strict=True):
-        digest = hashlib.sha256(np.ascontiguousarray(pixels)).digest()
+        digest = hashlib.sha256(np.ascontiguousarray(pixels).data).digest()
         if digest in first:
             pairs.append((str(name), first[digest]))
         else:

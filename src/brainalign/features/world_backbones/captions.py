@@ -69,7 +69,7 @@ def mirror_caption(caption: str) -> str:
 
 
 def build_prompts(
-    captions: Sequence[str], categories: Sequence[str], n_templates: int = 64
+    captions: Sequence[str], categories: Sequence[str], n_templates: int = 256
 ) -> dict[str, list[str]]:
     """Write prompts for each category by exchanging the category in known captions.
 
@@ -80,7 +80,7 @@ def build_prompts(
     categories : sequence of str
         Names of categories.
     n_templates : int
-        At most so many captions, evenly spaced, serve as templates.
+        So many captions, the shortest first, serve as templates.
 
     Returns
     -------
@@ -109,8 +109,7 @@ def build_prompts(
             where="captions",
             expected=f"one of {', '.join(sorted(categories))}",
         )
-    step = max(1, len(templates) // n_templates)
-    chosen = templates[::step][:n_templates]
+    chosen = sorted(templates, key=len)[:n_templates]
     return {
         name: [template.replace("{}", name) for template in chosen] for name in sorted(categories)
     }
