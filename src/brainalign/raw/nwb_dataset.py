@@ -65,14 +65,7 @@ class NWBFolder:
         seen: dict[str, Path] = {}
         for path in self._files[subject]:
             session = self._read_session(path)
-            if session.session in seen:
-                raise InputError(
-                    f"session '{session.session}' of subject '{subject}' stands in two files",
-                    where=path,
-                    found=seen[session.session],
-                    remedy="Give each file its own session_id.",
-                )
-            seen[session.session] = path
+            _check_session_id(session.session, path, seen)
             yield session
 
     def _read_session(self, path: Path) -> SpikeSession:
@@ -99,15 +92,10 @@ class NWBFolder:
         InputError
             If a trial names a stimulus that is not among the images.
         """
-        places = self._find_images()
-        collection = None
-        if self._options.stimuli_table is not None:
-            table_path = Path(self._options.stimuli_table)
-            collection = open_stimulus_table(table_path, self._options.stimuli.max_pixels)
+        places, collection = self._find_images(), self._open_table()
         if collection is None and not places:
             return None
-        known = set(places) | (set(collection.table.index) if collection is not None else set())
-        shown = self._list_shown_stimuli(known)
+        shown = self._list_shown_stimuli(_list_known(places, collection))
         factors = collection.factors if collection is not None else ()
         table = (
             collection.table.reindex(shown)
@@ -136,6 +124,12 @@ class NWBFolder:
 
         return StimulusCollection(table=table, factors=factors, read_image=read_image)
 
+    def _open_table(self) -> StimulusCollection | None:
+        if self._options.stimuli_table is None:
+            return None
+        path = Path(self._options.stimuli_table)
+        return open_stimulus_table(path, self._options.stimuli.max_pixels)
+
     def _find_images(self) -> dict[str, list[tuple[Path, str]]]:
         places: dict[str, list[tuple[Path, str]]] = {}
         for path in self._all_files():
@@ -146,35 +140,62 @@ class NWBFolder:
     def _list_shown_stimuli(self, known: set[str]) -> list[str]:
         shown: set[str] = set()
         for path in self._all_files():
-            stimuli = set(self._read_session(path).presentations["stimulus"])
-            missing = sorted(stimuli - known)
-            if missing:
-                raise InputError(
-                    f"{len(missing)} stimulus ids of trials are not among the images",
-                    where=path,
-                    found=", ".join(missing[:5]) + ("…" if len(missing) > 5 else ""),
-                    remedy="Add the images to the NWB file or to stimuli_table.",
-                )
-            shown |= stimuli
+            session = self._read_session(path)
+            _check_known(session, known, path)
+            shown |= set(session.presentations["stimulus"])
         return sorted(shown)
 
     def _all_files(self) -> list[Path]:
         return [path for subject in sorted(self._files) for path in self._files[subject]]
 
-    def find_problems(self) -> list[str]:
-        """List what is wrong with the files, in one sentence each."""
-        problems = []
-        for path in self._all_files():
-            try:
-                self._read_session(path)
-            except BrainalignError as error:
-                problems.append(str(error))
+    def find_problems(self) -> list[BrainalignError]:
+        """List what is wrong with the files; one problem per file, images are not decoded."""
+        problems: list[BrainalignError] = []
+        known: set[str] = set()
         try:
-            self.read_stimuli()
+            known = _list_known(self._find_images(), self._open_table())
         except BrainalignError as error:
-            if str(error) not in problems:
-                problems.append(str(error))
+            problems.append(error)
+        for subject in self.list_subjects():
+            seen: dict[str, Path] = {}
+            for path in self._files[subject]:
+                try:
+                    session = self._read_session(path)
+                    _check_session_id(session.session, path, seen)
+                    # Without any image the data set is one of responses only.
+                    if known:
+                        _check_known(session, known, path)
+                except BrainalignError as error:
+                    problems.append(error)
         return problems
+
+
+def _list_known(
+    places: dict[str, list[tuple[Path, str]]], collection: StimulusCollection | None
+) -> set[str]:
+    return set(places) | (set(collection.table.index) if collection is not None else set())
+
+
+def _check_session_id(session: str, path: Path, seen: dict[str, Path]) -> None:
+    if session in seen:
+        raise InputError(
+            f"session '{session}' stands in two files of one subject",
+            where=path,
+            found=seen[session],
+            remedy="Give each file its own session_id.",
+        )
+    seen[session] = path
+
+
+def _check_known(session: SpikeSession, known: set[str], path: Path) -> None:
+    missing = sorted(set(session.presentations["stimulus"]) - known)
+    if missing:
+        raise InputError(
+            f"{len(missing)} stimulus ids of trials are not among the images",
+            where=path,
+            found=", ".join(missing[:5]) + ("…" if len(missing) > 5 else ""),
+            remedy="Add the images to the NWB file or to stimuli_table.",
+        )
 
 
 def _read_image(path: Path, place: str, stimulus: str) -> np.ndarray:

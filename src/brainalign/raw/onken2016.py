@@ -146,19 +146,14 @@ class Onken2016Salamander:
             read_image=lambda stimulus: to_rgb(read_raw_image(files[stimulus]), files[stimulus]),
         )
 
-    def find_problems(self) -> list[str]:
-        """List what is wrong with the files, in one sentence each."""
+    def find_problems(self) -> list[BrainalignError]:
+        """List what is wrong with the spike files; images are checked as they are decoded."""
         problems = []
         for subject in self.list_subjects():
             try:
                 list(self.read_sessions(subject))
             except BrainalignError as error:
-                problems.append(str(error))
-        for path in self._list_image_files():
-            try:
-                read_raw_image(path)
-            except BrainalignError as error:
-                problems.append(str(error))
+                problems.append(error)
         return problems
 
     def _spike_file(self, experiment: str) -> Path:

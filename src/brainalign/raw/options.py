@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -37,6 +37,8 @@ Name = Annotated[str, AfterValidator(check_name)]
 
 class SpikeDatasetOptions(Options):
     """What every data set of spikes and images has."""
+
+    design: ClassVar[Literal["images", "movies"]] = "images"
 
     stimuli: StimuliOptions = Field(StimuliOptions(), description="Decoding and split of stimuli.")
     responses: SpikeResponseOptions = Field(

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from brainalign.errors import InputError
+from brainalign.errors import BrainalignError, InputError
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ class RawDataset(Protocol):
     def read_stimuli(self) -> StimulusCollection | None:
         """Describe the images that were shown; None where the data set holds none."""
 
-    def find_problems(self) -> list[str]:
-        """List what is wrong with the files, in one sentence each, without costly work."""
+    def find_problems(self) -> list[BrainalignError]:
+        """List what is wrong with the files, without costly work; images are not decoded."""
 
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}|\$(\w+)")

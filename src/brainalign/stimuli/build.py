@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,54 @@ import xarray as xr
 from brainalign.errors import InputError
 from brainalign.raw.images import resize_image
 from brainalign.raw.recording import StimulusCollection
-from brainalign.stimuli.options import StimuliOptions
+from brainalign.stimuli.options import SplitOptions, StimuliOptions
 from brainalign.stimuli.splits import assign_splits, split_stimuli
+
+
+@dataclass(frozen=True)
+class StimulusDivision:
+    """Where each stimulus belongs.
+
+    Parameters
+    ----------
+    split : array of shape (n_stimuli,) of str
+        ``train``, ``validation`` or ``test``; with folds, that of fold 0.
+    fold : array of shape (n_stimuli,), int32, or None
+        Fold in which it is tested.
+    group : array of shape (n_stimuli,) of str
+        Split or fold; the same picture must not stand in two groups.
+    """
+
+    split: np.ndarray
+    fold: np.ndarray | None
+    group: np.ndarray
+
+
+def divide_stimuli(
+    stimulus: np.ndarray, table: pd.DataFrame, options: SplitOptions
+) -> StimulusDivision:
+    """Assign every stimulus to a split and, where there are folds, to a fold.
+
+    Parameters
+    ----------
+    stimulus : array of shape (n_stimuli,) of str
+        Ids.
+    table : pandas.DataFrame
+        Indexed by stimulus id; its column ``split``, where it has one, is the given split.
+    options : SplitOptions
+        Where splits come from.
+
+    Raises
+    ------
+    InputError
+        As :func:`brainalign.stimuli.splits.split_stimuli`.
+    """
+    given = None
+    if "split" in table.columns:
+        given = table.loc[list(stimulus), "split"].to_numpy(dtype=np.str_)
+    split, fold = split_stimuli(stimulus, given, options)
+    group = split if fold is None else np.array([f"fold {number}" for number in fold])
+    return StimulusDivision(split, fold, group)
 
 
 def build_image_stimuli(
@@ -47,15 +94,14 @@ def build_image_stimuli(
     stimulus = np.asarray(sorted(map(str, collection.table.index)), dtype=np.str_)
     table = collection.table.loc[list(stimulus)]
     image = _read_images(collection, stimulus, options.image_size, progress)
-    given = table["split"].to_numpy(dtype=np.str_) if "split" in table.columns else None
-    split, fold = split_stimuli(stimulus, given, options.split)
-    coords: dict[str, Any] = {"stimulus": stimulus, "split": ("stimulus", split)}
-    if fold is not None:
+    division = divide_stimuli(stimulus, table, options.split)
+    coords: dict[str, Any] = {"stimulus": stimulus, "split": ("stimulus", division.split)}
+    if division.fold is not None:
+        fold = division.fold
         coords["fold"] = ("stimulus", fold)
         by_fold = [assign_splits(stimulus, fold, k, options.split) for k in range(fold.max() + 1)]
         coords["split_by_fold"] = (("tested_fold", "stimulus"), np.stack(by_fold))
-    groups = split if fold is None else np.array([f"fold {number}" for number in fold])
-    _check_duplicates(image, stimulus, groups, options.duplicates)
+    _check_duplicates(image, stimulus, division.group, options.duplicates)
     for name in ("category", "exemplar", "kind", "caption"):
         if name in table.columns:
             coords[name] = ("stimulus", table[name].to_numpy(dtype=np.str_))
@@ -95,8 +141,15 @@ def _read_images(
     return image
 
 
-def find_duplicates(image: np.ndarray, stimulus: np.ndarray) -> list[tuple[str, str]]:
+def find_duplicates(image: Iterable[np.ndarray], stimulus: np.ndarray) -> list[tuple[str, str]]:
     """Find pairs of ids whose pixels are equal.
+
+    Parameters
+    ----------
+    image : iterable of array of shape (y, x, 3), uint8
+        One image per stimulus; only its digest is kept.
+    stimulus : array of shape (n_stimuli,) of str
+        Ids.
 
     Returns
     -------

@@ -55,7 +55,7 @@ def test_wrong_options_are_refused(change, message):
 
 def test_a_width_that_heads_do_not_divide_is_refused():
     with pytest.raises(InputError, match="n_heads"):
-        read_backbone_options({"kind": "world_clip", "training": {"hidden_size": 100}})
+        read_backbone_options({"kind": "world_clip", "training": {"hidden_size": 101}})
 
 
 def test_options_load_without_torch():

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,13 @@ from tqdm import tqdm
 from transformers import CLIPConfig, CLIPModel, PreTrainedTokenizerFast
 
 from brainalign.errors import InputError
+from brainalign.features.preprocessing import Preprocessing, read_preprocessing
 from brainalign.features.world_backbones.augmentation import jitter_brightness, shift_images
 from brainalign.features.world_backbones.captions import build_tokenizer, mirror_caption
 from brainalign.features.world_backbones.options import CLIPTrainingOptions
 from brainalign.features.world_backbones.training import (
     Optimisation,
-    build_preprocessing,
+    build_preprocessor_configuration,
     check_training_images,
     count_steps,
     iterate_epochs,
@@ -89,41 +89,25 @@ def train_world_clip(
     with seeded_initialisation(seed):
         model: Any = CLIPModel(build_configuration(options, tokenizer))
     model.to(device).train()
-    preprocessing = build_preprocessing(options.image_size)
-    pixels = torch.from_numpy(np.ascontiguousarray(images))
-    texts = tokenizer(sentences, padding=True, return_tensors="pt")
-    caption_ids = torch.from_numpy(np.unique(np.asarray(sentences), return_inverse=True)[1])
+    configuration = build_preprocessor_configuration(options.image_size)
+    preprocessing = read_preprocessing(configuration, "preprocessor_config.json")
+    pairs = _Pairs(images, sentences, n_each, tokenizer, preprocessing, options.maximum_shift)
 
     generator = torch.Generator().manual_seed(seed)
     n_steps = count_steps(len(images), options)
     optimisation = Optimisation(model, options, n_steps)
     records: list[dict[str, float]] = []
-    batches = iterate_hard_batches(captions, options, generator)
+    batches = iterate_epochs(len(images), options, generator)
     for epoch, rows in tqdm(batches, total=n_steps, desc="world_clip", disable=not progress):
-        views = preprocessing.apply(pixels[rows])
-        views = shift_images(views, options.maximum_shift, generator)
-        views = jitter_brightness(views, generator)
-        mirrored = torch.rand(len(rows), generator=generator) < 0.5
-        views[mirrored] = views[mirrored].flip(-1)
-        drawn = torch.randint(n_each, (len(rows),), generator=generator)
-        texts_shown = (rows * n_each + drawn) * 2 + mirrored
-        words = hide_words(
-            texts["input_ids"][texts_shown], tokenizer, options.word_dropout, generator
-        )
-        output = model(
-            input_ids=words.to(device),
-            attention_mask=texts["attention_mask"][texts_shown].to(device),
-            pixel_values=views.to(device),
-        )
-        loss, accuracy = compute_contrast(
-            output.logits_per_image, caption_ids[texts_shown].to(device)
-        )
+        inputs, caption_ids = pairs.draw(rows, generator)
+        output = model(**{name: tensor.to(device) for name, tensor in inputs.items()})
+        loss, accuracy = compute_contrast(output.logits_per_image, caption_ids.to(device))
         optimisation.step(loss)
         with torch.no_grad():
             model.logit_scale.clamp_(max=_MAXIMUM_LOGIT_SCALE)
         records.append({"epoch": epoch, "loss": loss.item(), "accuracy": accuracy.item()})
     history = summarise_epochs(records)
-    save_backbone(model.eval(), preprocessing, history, folder)
+    save_backbone(model.eval(), configuration, history, folder)
     tokenizer.save_pretrained(folder)
     return history
 
@@ -145,6 +129,46 @@ def _list_sentences(captions: Sequence[Sequence[str]]) -> tuple[list[str], int]:
         for sentence in (text, mirror_caption(text))
     ]
     return sentences, numbers.pop()
+
+
+class _Pairs:
+    """Images with a caption each, varied anew at every draw."""
+
+    def __init__(
+        self,
+        images: np.ndarray,
+        sentences: list[str],
+        n_each: int,
+        tokenizer: PreTrainedTokenizerFast,
+        preprocessing: Preprocessing,
+        maximum_shift: int,
+    ) -> None:
+        self._images = torch.from_numpy(np.ascontiguousarray(images))
+        self._texts = tokenizer(sentences, padding=True, return_tensors="pt")
+        self._n_each = n_each
+        self._caption_ids = torch.from_numpy(
+            np.unique(np.asarray(sentences), return_inverse=True)[1]
+        )
+        self._preprocessing = preprocessing
+        self._maximum_shift = maximum_shift
+
+    def draw(
+        self, rows: torch.Tensor, generator: torch.Generator
+    ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+        """Return the inputs of a CLIP and numbers that are equal for equal captions."""
+        views = self._preprocessing.apply(self._images[rows])
+        views = shift_images(views, self._maximum_shift, generator)
+        views = jitter_brightness(views, generator)
+        mirrored = torch.rand(len(rows), generator=generator) < 0.5
+        views[mirrored] = views[mirrored].flip(-1)
+        drawn = torch.randint(self._n_each, (len(rows),), generator=generator)
+        shown = (rows * self._n_each + drawn) * 2 + mirrored
+        inputs = {
+            "pixel_values": views,
+            "input_ids": self._texts["input_ids"][shown],
+            "attention_mask": self._texts["attention_mask"][shown],
+        }
+        return inputs, self._caption_ids[shown]
 
 
 def build_configuration(
@@ -190,78 +214,6 @@ def build_configuration(
         vision_config={**tower, **vision},
         projection_dim=options.projection_size,
     )
-
-
-def hide_words(
-    words: torch.Tensor,
-    tokenizer: PreTrainedTokenizerFast,
-    probability: float,
-    generator: torch.Generator,
-) -> torch.Tensor:
-    """Replace random words by the unknown word, so that no attribute alone tells images apart.
-
-    Parameters
-    ----------
-    words : tensor of shape (n_captions, n_words), int64
-        Numbers of words; start, end and padding stay.
-    tokenizer : PreTrainedTokenizerFast
-        Numbers of the special words.
-    probability : float
-        Chance of each word, independently.
-    generator : torch.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    hidden : tensor of shape (n_captions, n_words), int64
-        A copy.
-    """
-    special = torch.isin(words, torch.tensor(tokenizer.all_special_ids))
-    chosen = torch.rand(words.shape, generator=generator) < probability
-    return torch.where(chosen & ~special, tokenizer.unk_token_id, words)
-
-
-def iterate_hard_batches(
-    captions: Sequence[Sequence[str]], options: CLIPTrainingOptions, generator: torch.Generator
-) -> Iterator[tuple[int, torch.Tensor]]:
-    """Yield batches half of which share a word, so that they must be told apart by the others.
-
-    Parameters
-    ----------
-    captions : sequence of sequence of str
-        For each image.
-    options : CLIPTrainingOptions
-        Epochs, batch size and share of hard batches.
-    generator : torch.Generator
-        Source of randomness.
-
-    Yields
-    ------
-    epoch : int
-        From 0.
-    rows : tensor of shape (n_in_batch,), int64
-        Different images.
-    """
-    sharing = _find_sharing_images(captions, options.batch_size)
-    for epoch, rows in iterate_epochs(len(captions), options, generator):
-        if sharing and torch.rand((), generator=generator) < options.hard_batch_share:
-            number = int(torch.randint(len(sharing), (), generator=generator))
-            order = torch.randperm(len(sharing[number]), generator=generator)
-            rows = sharing[number][order[: len(rows)]]
-        yield epoch, rows
-
-
-def _find_sharing_images(captions: Sequence[Sequence[str]], batch_size: int) -> list[torch.Tensor]:
-    """List, per word of some but not most captions, the images that it describes."""
-    members: dict[str, list[int]] = {}
-    for row, texts in enumerate(captions):
-        for word in sorted(set(re.findall(r"\w+", " ".join(texts).lower()))):
-            members.setdefault(word, []).append(row)
-    return [
-        torch.tensor(rows)
-        for _, rows in sorted(members.items())
-        if batch_size <= len(rows) <= len(captions) / 2
-    ]
 
 
 def compute_contrast(

@@ -14,11 +14,12 @@ from torch.nn import functional
 from tqdm import tqdm
 from transformers import Dinov2Config, Dinov2Model
 
+from brainalign.features.preprocessing import read_preprocessing
 from brainalign.features.world_backbones.augmentation import ViewGenerator
 from brainalign.features.world_backbones.options import DINOTrainingOptions
 from brainalign.features.world_backbones.training import (
     Optimisation,
-    build_preprocessing,
+    build_preprocessor_configuration,
     check_training_images,
     count_steps,
     iterate_epochs,
@@ -125,7 +126,8 @@ def train_world_dino(
     with seeded_initialisation(seed):
         student = _Network(options).to(device).train()
     teacher = copy.deepcopy(student).requires_grad_(False).eval()
-    preprocessing = build_preprocessing(options.image_size)
+    configuration = build_preprocessor_configuration(options.image_size)
+    preprocessing = read_preprocessing(configuration, "preprocessor_config.json")
     pixels = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
 
     generator = torch.Generator().manual_seed(seed)
@@ -152,7 +154,7 @@ def train_world_dino(
         _follow(teacher, student, _raise_momentum(options.teacher_momentum, step, n_steps))
         records.append({"epoch": epoch, "loss": loss.item(), "accuracy": accuracy.item()})
     history = summarise_epochs(records)
-    save_backbone(teacher.backbone, preprocessing, history, folder)
+    save_backbone(teacher.backbone, configuration, history, folder)
     return history
 
 

@@ -17,9 +17,9 @@ class VisionTransformerOptions(Options):
     hidden_size: int = Field(64, description="Width of the residual stream.", ge=8)
     n_layers: int = Field(4, description="Number of transformer layers.", ge=1)
     n_heads: int = Field(2, description="Number of attention heads; divides hidden_size.", ge=1)
-    n_epochs: int = Field(30, description="Passes over the training images.", ge=1)
+    n_epochs: int = Field(32, description="Passes over the training images.", ge=1)
     batch_size: int = Field(64, description="Images per optimiser step.", ge=2)
-    learning_rate: float = Field(1e-3, description="Peak learning rate of AdamW.", gt=0)
+    learning_rate: float = Field(2e-3, description="Peak learning rate of AdamW.", gt=0)
     weight_decay: float = Field(0.05, description="Decoupled weight decay of matrices.", ge=0)
     warmup_fraction: float = Field(
         0.1, description="Fraction of the steps over which the learning rate rises.", ge=0, lt=1
@@ -43,19 +43,6 @@ class CLIPTrainingOptions(VisionTransformerOptions):
 
     projection_size: int = Field(64, description="Width of the shared embedding.", ge=2)
     n_text_layers: int = Field(2, description="Number of layers of the text tower.", ge=1)
-    hard_batch_share: float = Field(
-        0.7,
-        description="Share of the batches in which all captions have a word in common.",
-        ge=0,
-        le=1,
-    )
-    word_dropout: float = Field(
-        0.3,
-        description="Chance that a word of a caption is hidden; else background and colour alone "
-        "would tell the images of a batch apart.",
-        ge=0,
-        lt=1,
-    )
     maximum_shift: int = Field(
         8,
         description="Largest random translation in pixels; small, since captions name the place.",
@@ -66,6 +53,7 @@ class CLIPTrainingOptions(VisionTransformerOptions):
 class DINOTrainingOptions(VisionTransformerOptions):
     """Training without labels: a student follows its moving average across views."""
 
+    n_epochs: int = Field(24, description="Passes over the training images.", ge=1)
     global_size: int = Field(
         48,
         description="Side of a large crop in pixels; below image_size, since cost grows with it.",

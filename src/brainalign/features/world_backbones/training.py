@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,6 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from brainalign.errors import InputError
-from brainalign.features.preprocessing import Preprocessing
 from brainalign.features.quiet import quiet_transformers
 from brainalign.features.world_backbones.options import VisionTransformerOptions
 
@@ -64,22 +64,32 @@ def check_training_images(images: np.ndarray) -> None:
         raise InputError("a contrast needs two images", where="images", found=len(images))
 
 
-def build_preprocessing(image_size: int) -> Preprocessing:
-    """Return the steps from image to input of a world backbone.
+def build_preprocessor_configuration(image_size: int) -> dict[str, Any]:
+    """Describe the steps from image to input of a world backbone.
 
     Parameters
     ----------
     image_size : int
         Side of the input in pixels.
+
+    Returns
+    -------
+    configuration : dict
+        In the format of ``preprocessor_config.json``.
     """
-    return Preprocessing(
-        resize=(image_size, image_size),
-        crop=None,
-        resample="bicubic",
-        rescale=1 / 255,
-        mean=_MEAN,
-        std=_STD,
-    )
+    return {
+        "image_processor_type": "CLIPImageProcessor",
+        "do_convert_rgb": True,
+        "do_resize": True,
+        "size": {"height": image_size, "width": image_size},
+        "resample": 3,
+        "do_center_crop": False,
+        "do_rescale": True,
+        "rescale_factor": 1 / 255,
+        "do_normalize": True,
+        "image_mean": list(_MEAN),
+        "image_std": list(_STD),
+    }
 
 
 def iterate_epochs(
@@ -192,7 +202,10 @@ def summarise_epochs(records: list[dict[str, float]]) -> pd.DataFrame:
 
 
 def save_backbone(
-    model: PreTrainedModel, preprocessing: Preprocessing, history: pd.DataFrame, folder: Path
+    model: PreTrainedModel,
+    preprocessor_configuration: dict[str, Any],
+    history: pd.DataFrame,
+    folder: Path,
 ) -> None:
     """Write a checkpoint that loads like a published one.
 
@@ -200,8 +213,8 @@ def save_backbone(
     ----------
     model : transformers.PreTrainedModel
         Written as safetensors with its ``config.json``.
-    preprocessing : Preprocessing
-        Written as ``preprocessor_config.json`` of a CLIP image processor.
+    preprocessor_configuration : dict
+        Written as ``preprocessor_config.json``.
     history : DataFrame
         Written as ``training.csv``.
     folder : path
@@ -210,22 +223,6 @@ def save_backbone(
     folder.mkdir(parents=True, exist_ok=True)
     with quiet_transformers():
         model.save_pretrained(folder)
-    if not isinstance(preprocessing.resize, tuple):
-        raise InputError("world backbones resize to a square", found=preprocessing.resize)
-    height, width = preprocessing.resize
-    configuration = {
-        "image_processor_type": "CLIPImageProcessor",
-        "do_convert_rgb": True,
-        "do_resize": True,
-        "size": {"height": height, "width": width},
-        "resample": 3,
-        "do_center_crop": False,
-        "do_rescale": True,
-        "rescale_factor": preprocessing.rescale,
-        "do_normalize": True,
-        "image_mean": list(preprocessing.mean),
-        "image_std": list(preprocessing.std),
-    }
-    path = folder / "preprocessor_config.json"
-    path.write_text(json.dumps(configuration, indent=2) + "\n", encoding="utf-8")
+    text = json.dumps(preprocessor_configuration, indent=2) + "\n"
+    (folder / "preprocessor_config.json").write_text(text, encoding="utf-8")
     history.to_csv(folder / "training.csv", index=False)

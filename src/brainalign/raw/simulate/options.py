@@ -104,7 +104,6 @@ class ITNoiseOptions(Options):
 class SimulatedITOptions(Options):
     """Spike trains of IT units in animals that watch the world's single objects."""
 
-    kind: Literal["simulated_it"] = Field("simulated_it", description="Kind of recording.")
     seed: int = Field(0, ge=0, description="Seed of tuning, order and noise; not of the stimuli.")
     subjects: dict[SubjectName, Annotated[int, Field(ge=1)]] = Field(
         {"monkey-a": 58, "monkey-b": 110},
