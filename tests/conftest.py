@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from command_line import command
+
+__all__ = ["command"]
+
 _PROJECT = Path(__file__).resolve().parents[1]
 
 

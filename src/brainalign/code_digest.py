@@ -86,9 +86,10 @@ def _list_direct_imports(module: str) -> frozenset[str]:
     for node in ast.walk(_parse(module)):
         if isinstance(node, ast.Import):
             imported |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            imported.add(node.module)
-            imported |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            origin = _resolve_origin(node, module)
+            imported.add(origin)
+            imported |= {f"{origin}.{alias.name}" for alias in node.names}
     return frozenset(
         name
         for name in imported
@@ -96,6 +97,17 @@ def _list_direct_imports(module: str) -> frozenset[str]:
         and not any(name == part or name.startswith(f"{part}.") for part in _NOT_FOLLOWED)
         and _is_module(name)
     )
+
+
+def _resolve_origin(node: ast.ImportFrom, module: str) -> str:
+    """Name the module that `from … import` takes from, also where it is relative."""
+    if node.level == 0:
+        return node.module or ""
+    parts = module.split(".")
+    if _find_file(module).name != "__init__.py":
+        parts.pop()
+    parts = parts[: len(parts) - (node.level - 1)]
+    return ".".join([*parts, *([node.module] if node.module else [])])
 
 
 @functools.cache

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 
 class Options(BaseModel):
@@ -19,19 +25,38 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _name_unknown_keys(cls, content: Any) -> Any:
-        """Refuse unknown keys with the nearest known one, which pydantic alone does not name."""
-        if isinstance(content, dict):
-            for key in content:
-                if key not in cls.model_fields:
-                    raise PydanticCustomError(
-                        "unknown_option",
-                        "unknown option '{key}'. {suggestion}",
-                        {"key": str(key), "suggestion": suggest_name(str(key), cls.model_fields)},
-                    )
-        return content
+    def _name_unknown_keys(cls, content: Any, check: ModelWrapValidatorHandler[Self]) -> Self:
+        """Refuse unknown keys with the nearest known one, beside all other problems."""
+        try:
+            return check(content)
+        except ValidationError as error:
+            raise ValidationError.from_exception_data(
+                cls.__name__, [cls._rewrite(problem) for problem in error.errors()]
+            ) from None
+
+    @classmethod
+    def _rewrite(cls, problem: ErrorDetails) -> InitErrorDetails:
+        kind, context = problem["type"], problem.get("ctx", {})
+        if kind == "extra_forbidden" and len(problem["loc"]) == 1:
+            key = str(problem["loc"][0])
+            kind = "unknown_option"
+            context = {"key": key, "suggestion": suggest_name(key, cls.model_fields)}
+        if kind == "unknown_option":
+            return {
+                "type": PydanticCustomError(
+                    "unknown_option", "unknown option '{key}'. {suggestion}", context
+                ),
+                "loc": problem["loc"],
+                "input": problem["input"],
+            }
+        return {
+            "type": kind,
+            "loc": problem["loc"],
+            "input": problem["input"],
+            "ctx": context,
+        }
 
 
 def suggest_name(unknown: str, known: Iterable[str]) -> str:

@@ -1,6 +1,7 @@
 # Helpers of the rules: configuration, paths, options and digests. Functions only, no rules.
 
 import json
+import shlex
 import sys
 from pathlib import Path
 
@@ -81,7 +82,10 @@ def get_features_options(wildcards):
 
 def get_fit_options(wildcards):
     return get_options(
-        job_options.describe_fit, wildcards.method, wildcards.dataset, wildcards.backbone
+        job_options.describe_fit,
+        wildcards.method,
+        wildcards.dataset,
+        wildcards.backbone,
     )
 
 
@@ -113,7 +117,9 @@ def get_responses_code(wildcards):
 
 def get_fit_code(wildcards):
     """Digest of fitting one method: other methods may change without a rerun."""
-    return get_code("brainalign.methods.fit_command", PLAN.get_method_module(wildcards.method))
+    return get_code(
+        "brainalign.methods.fit_command", PLAN.get_method_module(wildcards.method)
+    )
 
 
 def get_prediction_code(wildcards):
@@ -175,9 +181,15 @@ def get_report_inputs(wildcards):
     return PLAN.list_report_inputs()
 
 
+def get_results_folder(wildcards):
+    return RESULTS
+
+
 def get_flags(inputs):
-    """Turn named inputs into command-line arguments."""
-    return " ".join(f"--{name} {value}" for name, value in sorted(inputs.items()))
+    """Turn named inputs into command-line arguments; paths may hold spaces."""
+    return " ".join(
+        f"--{name} {shlex.quote(value)}" for name, value in sorted(inputs.items())
+    )
 
 
 def get_simulated_flags(wildcards):

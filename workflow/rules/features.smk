@@ -9,6 +9,8 @@ rule train_backbone:
         weights=directory(f"{RESULTS}/backbones/{{backbone}}"),
     log:
         f"{RESULTS}/logs/train_backbone/{{backbone}}.log",
+    conda:
+        "../../envs/base.yaml"
     threads: 1
     resources:
         mem_mb=3000,
@@ -16,8 +18,6 @@ rule train_backbone:
     params:
         options=get_training_options,
         code=get_code("brainalign.features.training_command"),
-    conda:
-        "../../envs/base.yaml"
     shell:
         "brainalign train-backbone --backbone {wildcards.backbone:q} --world {input.world:q}"
         " --options {params.options:q} --output {output.weights:q} > {log:q} 2>&1"
@@ -31,6 +31,8 @@ rule features:
         features=directory(f"{RESULTS}/features/{{dataset}}/{{backbone}}.zarr"),
     log:
         f"{RESULTS}/logs/features/{{dataset}}/{{backbone}}.log",
+    conda:
+        "../../envs/base.yaml"
     threads: 1
     resources:
         mem_mb=4000,
@@ -39,8 +41,6 @@ rule features:
         weights=get_weights_flag,
         options=get_features_options,
         code=get_code("brainalign.features.command"),
-    conda:
-        "../../envs/base.yaml"
     shell:
         "brainalign features --dataset {wildcards.dataset:q} --backbone {wildcards.backbone:q}"
         " --stimuli {input.stimuli:q} {params.weights} --options {params.options:q}"

@@ -9,6 +9,8 @@ rule fit:
         model=directory(f"{RESULTS}/models/{{method}}/{{dataset}}/{{backbone}}"),
     log:
         f"{RESULTS}/logs/fit/{{method}}/{{dataset}}/{{backbone}}.log",
+    conda:
+        "../../envs/base.yaml"
     threads: 1
     resources:
         mem_mb=3000,
@@ -17,8 +19,6 @@ rule fit:
         scratch=f"{RESULTS}/scratch/fit/{{method}}/{{dataset}}/{{backbone}}",
         options=get_fit_options,
         code=get_fit_code,
-    conda:
-        "../../envs/base.yaml"
     shell:
         "brainalign fit --method {wildcards.method:q} --dataset {wildcards.dataset:q}"
         " --backbone {wildcards.backbone:q} --stimuli {input.stimuli:q}"
@@ -33,9 +33,13 @@ rule predict:
         unpack(get_experiment_inputs),
         model=rules.fit.output.model,
     output:
-        predictions=directory(f"{RESULTS}/predictions/{{method}}/{{dataset}}/{{backbone}}.zarr"),
+        predictions=directory(
+            f"{RESULTS}/predictions/{{method}}/{{dataset}}/{{backbone}}.zarr"
+        ),
     log:
         f"{RESULTS}/logs/predict/{{method}}/{{dataset}}/{{backbone}}.log",
+    conda:
+        "../../envs/base.yaml"
     threads: 1
     resources:
         mem_mb=3000,
@@ -43,8 +47,6 @@ rule predict:
     params:
         options=get_prediction_options,
         code=get_prediction_code,
-    conda:
-        "../../envs/base.yaml"
     shell:
         "brainalign predict --model {input.model:q} --method {wildcards.method:q}"
         " --dataset {wildcards.dataset:q} --backbone {wildcards.backbone:q}"

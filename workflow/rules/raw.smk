@@ -7,6 +7,8 @@ rule simulate_world:
         world=directory(f"{RESULTS}/raw/world"),
     log:
         f"{RESULTS}/logs/simulate_world.log",
+    conda:
+        "../../envs/base.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -14,8 +16,6 @@ rule simulate_world:
     params:
         options=get_world_options,
         code=get_code("brainalign.raw.world_command"),
-    conda:
-        "../../envs/base.yaml"
     shell:
         "brainalign simulate-world --options {params.options:q} --output {output.world:q}"
         " > {log:q} 2>&1"
@@ -29,6 +29,8 @@ rule simulate_it:
         recording=directory(f"{RESULTS}/raw/{{dataset}}"),
     log:
         f"{RESULTS}/logs/simulate_it/{{dataset}}.log",
+    conda:
+        "../../envs/base.yaml"
     threads: 1
     resources:
         mem_mb=3000,
@@ -36,8 +38,6 @@ rule simulate_it:
     params:
         options=get_recording_options,
         code=get_code("brainalign.raw.it_command"),
-    conda:
-        "../../envs/base.yaml"
     shell:
         "brainalign simulate-it --dataset {wildcards.dataset:q} --world {input.world:q}"
         " --options {params.options:q} --output {output.recording:q} > {log:q} 2>&1"

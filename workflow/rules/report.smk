@@ -14,15 +14,15 @@ rule report:
         ),
     log:
         f"{RESULTS}/logs/report.log",
+    conda:
+        "../../envs/base.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
     params:
-        results=RESULTS,
+        results=get_results_folder,
         code=get_code("brainalign.report.command"),
-    conda:
-        "../../envs/base.yaml"
     shell:
         "brainalign report --results {params.results:q} --inputs {input:q}"
         " --output {output.report:q} > {log:q} 2>&1"

@@ -9,6 +9,8 @@ rule responses:
         responses=directory(f"{RESULTS}/responses/{{dataset}}/{{subject}}.zarr"),
     log:
         f"{RESULTS}/logs/responses/{{dataset}}/{{subject}}.log",
+    conda:
+        "../../envs/base.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -17,8 +19,6 @@ rule responses:
         inputs=get_response_flags,
         options=get_responses_options,
         code=get_responses_code,
-    conda:
-        "../../envs/base.yaml"
     shell:
         "brainalign responses --dataset {wildcards.dataset:q} --subject {wildcards.subject:q}"
         " {params.inputs} --options {params.options:q} --output {output.responses:q}"

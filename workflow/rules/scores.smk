@@ -9,6 +9,8 @@ rule score:
         scores=directory(f"{RESULTS}/scores/{{method}}/{{dataset}}/{{backbone}}.zarr"),
     log:
         f"{RESULTS}/logs/score/{{method}}/{{dataset}}/{{backbone}}.log",
+    conda:
+        "../../envs/base.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -16,8 +18,6 @@ rule score:
     params:
         options=get_scores_options,
         code=get_code("brainalign.evaluation.score_command"),
-    conda:
-        "../../envs/base.yaml"
     shell:
         "brainalign score --predictions {input.predictions:q} --options {params.options:q}"
         " --output {output.scores:q} > {log:q} 2>&1"
@@ -32,14 +32,14 @@ rule collect:
         table=f"{RESULTS}/scores.csv",
     log:
         f"{RESULTS}/logs/collect.log",
+    conda:
+        "../../envs/base.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=30,
     params:
         code=get_code("brainalign.evaluation.collect_command"),
-    conda:
-        "../../envs/base.yaml"
     shell:
         "brainalign collect --scores {input.scores:q} --output {output.store:q}"
         " --table {output.table:q} > {log:q} 2>&1"

@@ -9,6 +9,8 @@ rule stimuli:
         stimuli=directory(f"{RESULTS}/stimuli/{{dataset}}.zarr"),
     log:
         f"{RESULTS}/logs/stimuli/{{dataset}}.log",
+    conda:
+        "../../envs/base.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -17,8 +19,6 @@ rule stimuli:
         inputs=get_simulated_flags,
         options=get_stimuli_options,
         code=get_stimuli_code,
-    conda:
-        "../../envs/base.yaml"
     shell:
         "brainalign stimuli --dataset {wildcards.dataset:q} {params.inputs}"
         " --options {params.options:q} --output {output.stimuli:q} > {log:q} 2>&1"

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from brainalign.config.job_options import JobOptions, parse_job_options
 
@@ -57,39 +54,3 @@ def read_job_options(
         load_config(getattr(arguments, "config", None) or [Path(DEFAULT_CONFIG)]), *names
     )
 
-
-def show_progress(iterable: Any, label: str, total: int | None = None) -> Any:
-    """Show a progress bar on a terminal, and one plain line per tenth in a log.
-
-    Parameters
-    ----------
-    iterable : iterable
-        What is worked through.
-    label : str
-        What is done, for the bar.
-    total : int, optional
-        Number of items where the iterable has no length.
-    """
-    total = len(iterable) if total is None else total
-    if sys.stderr.isatty():
-        from tqdm import tqdm
-
-        return tqdm(iterable, desc=label, total=total, leave=False)
-    return _print_tenths(iterable, label, total)
-
-
-def _print_tenths(iterable: Any, label: str, total: int) -> Iterator[Any]:
-    shown = 0
-    for number, item in enumerate(iterable, start=1):
-        yield item
-        if total and number * 10 // total > shown:
-            shown = number * 10 // total
-            print(f"{label}: {number} of {total}", file=sys.stderr, flush=True)
-
-
-@contextlib.contextmanager
-def announce(what: str) -> Iterator[None]:
-    """Say in the log when a long step starts and ends."""
-    print(f"{what} …", file=sys.stderr, flush=True)
-    yield
-    print(f"{what}: done", file=sys.stderr, flush=True)

@@ -81,6 +81,7 @@ def describe_fit(config: Config, method: str, dataset: str, backbone: str) -> Jo
         "device": config.device,
         "feature": _look_up(config.backbones, backbone, "backbone").alignment,
         "normalisation": recording.responses.normalisation,
+        "by_area": recording.responses.by_area,
     }
 
 

@@ -9,24 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from brainalign.config.models import Config
-from brainalign.config.strict_yaml import Place, read_strict_yaml
-from brainalign.errors import InputError
-
-
-class ConfigError(InputError):
-    """A configuration with one or more problems.
-
-    Parameters
-    ----------
-    problems : list of str
-        All of them, each with its file and line.
-    """
-
-    def __init__(self, problems: list[str]) -> None:
-        self.problems = problems
-        more = len(problems) - 1
-        rest = f" ({more} more; brainalign validate lists them all)" if more else ""
-        super().__init__(problems[0] + rest)
+from brainalign.config.strict_yaml import ConfigError, Place, read_strict_yaml
 
 
 def load_config(paths: Sequence[Path], overrides: Mapping[str, Any] | None = None) -> Config:
@@ -48,15 +31,23 @@ def load_config(paths: Sequence[Path], overrides: Mapping[str, Any] | None = Non
     Raises
     ------
     ConfigError
-        With every problem that the files have, each with file, line and nearest known key.
+        With every problem that the files have, each with file, line and nearest known key; what
+        YAML readers disagree about is listed first, since the rest depends on it.
     InputError
-        If a file is missing or YAML readers disagree about a value in it.
+        If a file is missing or no YAML.
     """
     merged: dict[str, Any] = {}
     places: dict[Place, str] = {}
+    ambiguous: list[str] = []
     for path in paths:
-        content, lines = read_strict_yaml(path)
-        _merge(merged, content, places, lines, path, ())
+        try:
+            content, lines = read_strict_yaml(path)
+        except ConfigError as error:
+            ambiguous += error.problems
+        else:
+            _merge(merged, content, places, lines, path, ())
+    if ambiguous:
+        raise ConfigError(ambiguous)
     if overrides:
         _merge(merged, dict(overrides), places, {}, Path("--config"), ())
     try:
@@ -95,11 +86,7 @@ def _describe(problem: Any, places: Mapping[Place, str]) -> str:
         if (*known, part) in places:
             known.append(part)
     shown = list(known)
-    context = problem.get("ctx") or {}
-    if problem["type"] == "unknown_option":
-        known = [*known, context["key"]] if (*known, context["key"]) in places else known
-        shown = list(known)
-    elif problem["type"] == "missing":
+    if problem["type"] == "missing":
         shown = [*known, problem["loc"][-1]]
     option = ".".join(str(part) for part in shown) or "the top level"
     file = places.get(tuple(known), next(iter(places.values()), "configuration"))

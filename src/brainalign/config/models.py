@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
-from pydantic import Field, create_model, field_validator, model_validator
+from pydantic import Field, ValidationError, create_model, field_validator, model_validator
+from pydantic_core import InitErrorDetails
 
 from brainalign.evaluation.options import EvaluationOptions
 from brainalign.features.options import BackboneOptions
@@ -12,6 +13,10 @@ from brainalign.methods.registry import METHODS, get_method_options
 from brainalign.options import Options, suggest_name
 from brainalign.raw.options import DatasetOptions, Name
 from brainalign.raw.simulate.options import WorldOptions
+
+_METHOD_DESCRIPTION = (
+    "Name of the method in the registry; may be left out where the entry has that name."
+)
 
 
 def _build_choice(name: str) -> type[Options]:
@@ -22,7 +27,7 @@ def _build_choice(name: str) -> type[Options]:
         __base__=base,
         __doc__=base.__doc__,
         # A Literal of a run-time name is beyond static types.
-        method=(Literal[name], Field(description="Name of the method in the registry.")),  # type: ignore[arg-type]
+        method=(Literal[name], Field(description=_METHOD_DESCRIPTION)),  # type: ignore[arg-type]
     )
 
 
@@ -51,7 +56,9 @@ class Experiment(Options):
 class Config(Options):
     """An experiment: what is recorded, what reads the stimuli, what is fitted, what is scored."""
 
-    results: str = Field("results", description="Folder that every stage writes into.")
+    results: str = Field(
+        "results", description="Folder that every stage writes into.", min_length=1
+    )
     seeds: list[Annotated[int, Field(ge=0)]] = Field(
         [0, 1, 2], description="Seeds of the fits; each is a fit of its own.", min_length=1
     )
@@ -98,16 +105,25 @@ class Config(Options):
 
     @model_validator(mode="after")
     def _check_names(self) -> Config:
-        """Refuse experiments that name what is not defined."""
+        """Refuse experiments that name what is not defined, all of them at once."""
+        problems: list[InitErrorDetails] = []
         for row, experiment in enumerate(self.experiments):
             for kind in ("datasets", "backbones", "methods"):
                 known = getattr(self, kind)
-                for name in getattr(experiment, kind):
+                for position, name in enumerate(getattr(experiment, kind)):
                     if name not in known:
-                        raise ValueError(
-                            f"experiments[{row}].{kind} names '{name}', which is not defined. "
-                            f"{suggest_name(name, known)}"
-                        )
+                        problem = f"'{name}' is not defined under {kind}. "
+                        place = ("experiments", row, kind, position)
+                        problems.append(_locate(problem + suggest_name(name, known), place, name))
             if experiment.methods and not experiment.backbones:
-                raise ValueError(f"experiments[{row}] has methods but no backbones")
+                problem = "has methods but no backbones"
+                problems.append(_locate(problem, ("experiments", row), experiment.methods))
+        if problems:
+            raise ValidationError.from_exception_data("Config", problems)
         return self
+
+
+def _locate(problem: str, place: tuple[str | int, ...], found: object) -> InitErrorDetails:
+    """Describe a problem that lies deeper than the validator that finds it."""
+    context = {"error": ValueError(problem)}
+    return {"type": "value_error", "loc": place, "input": found, "ctx": context}

@@ -49,6 +49,22 @@ class _StrictLoader(yaml.SafeLoader):
     """Builds plain Python values and remembers the line of each of them."""
 
 
+class ConfigError(InputError):
+    """A configuration with one or more problems.
+
+    Parameters
+    ----------
+    problems : list of str
+        All of them, each with its file and line.
+    """
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        more = len(problems) - 1
+        rest = f" ({more} more; brainalign validate lists them all)" if more else ""
+        super().__init__(problems[0] + rest)
+
+
 def read_strict_yaml(path: Path) -> tuple[dict[str, Any], dict[Place, int]]:
     """Read a YAML mapping and the line on which each of its values stands.
 
@@ -67,8 +83,10 @@ def read_strict_yaml(path: Path) -> tuple[dict[str, Any], dict[Place, int]]:
     Raises
     ------
     InputError
-        If the file is missing, is no mapping, repeats a key, has a key that is no text, or holds
-        a value that YAML readers disagree about.
+        If the file is missing, no YAML or no mapping.
+    ConfigError
+        With all repeated keys, keys that are no text, and values that YAML readers disagree
+        about.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -87,58 +105,67 @@ def read_strict_yaml(path: Path) -> tuple[dict[str, Any], dict[Place, int]]:
         return {}, {}
     if not isinstance(node, yaml.MappingNode):
         raise InputError("the top level is no mapping of keys to values", where=path)
-    lines: dict[Place, int] = {}
-    return _build(node, (), path, lines), lines
+    builder = _Builder(path)
+    content = builder.build(node, ())
+    if builder.problems:
+        raise ConfigError(builder.problems)
+    return content, builder.lines
 
 
-def _build(node: yaml.Node, place: Place, path: Path, lines: dict[Place, int]) -> Any:
-    lines.setdefault(place, node.start_mark.line + 1)
-    if isinstance(node, yaml.MappingNode):
-        return _build_mapping(node, place, path, lines)
-    if isinstance(node, yaml.SequenceNode):
-        return [
-            _build(item, (*place, position), path, lines)
-            for position, item in enumerate(node.value)
-        ]
-    _refuse_ambiguous(node, path)
-    return _StrictLoader("").construct_object(node)
+class _Builder:
+    """Builds plain values out of YAML nodes and collects problems and line numbers."""
 
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.lines: dict[Place, int] = {}
+        self.problems: list[str] = []
 
-def _build_mapping(
-    node: yaml.MappingNode, place: Place, path: Path, lines: dict[Place, int]
-) -> dict[str, Any]:
-    content: dict[str, Any] = {}
-    for key_node, value_node in node.value:
-        line = key_node.start_mark.line + 1
-        _refuse_ambiguous(key_node, path)
-        if key_node.tag != "tag:yaml.org,2002:str":
-            raise InputError(
-                f"key {key_node.value} is read as a number or truth value, not as text",
-                where=f"{path} line {line}",
-                remedy=f'Put it in quotes: "{key_node.value}".',
-            )
-        key = str(key_node.value)
-        if key in content:
-            raise InputError(
-                f"key '{key}' stands twice; the first is on line {lines[(*place, key)]}",
-                where=f"{path} line {line}",
-                remedy="Keep one of them.",
-            )
-        lines[(*place, key)] = line
-        content[key] = _build(value_node, (*place, key), path, lines)
-    return content
+    def build(self, node: yaml.Node, place: Place) -> Any:
+        self.lines.setdefault(place, node.start_mark.line + 1)
+        if isinstance(node, yaml.MappingNode):
+            return self._build_mapping(node, place)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.build(item, (*place, row)) for row, item in enumerate(node.value)]
+        if self._is_ambiguous(node):
+            return None
+        return _StrictLoader("").construct_object(node)
 
+    def _build_mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
+        content: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if self._is_ambiguous(key_node):
+                continue
+            key = str(key_node.value)
+            if key_node.tag != "tag:yaml.org,2002:str":
+                self._add(
+                    key_node,
+                    f"key {key} is read as a number or truth value, not as text",
+                    f'Put it in quotes: "{key}".',
+                )
+            elif key in content:
+                first = self.lines[(*place, key)]
+                self._add(
+                    key_node,
+                    f"key '{key}' stands twice; the first is on line {first}",
+                    "Keep one of them.",
+                )
+            else:
+                self.lines[(*place, key)] = key_node.start_mark.line + 1
+                content[key] = self.build(value_node, (*place, key))
+        return content
 
-def _refuse_ambiguous(node: yaml.Node, path: Path) -> None:
-    # Quoted scalars say what they are; only plain ones are guessed at.
-    if not isinstance(node, yaml.ScalarNode) or node.style is not None:
-        return
-    if _SAFE_FLOAT.fullmatch(node.value):
-        return
-    for pattern, what, remedy in _AMBIGUOUS:
-        if pattern.fullmatch(node.value):
-            raise InputError(
-                f"{node.value} {what}",
-                where=f"{path} line {node.start_mark.line + 1}",
-                remedy=remedy,
-            )
+    def _is_ambiguous(self, node: yaml.Node) -> bool:
+        # Quoted scalars say what they are; only plain ones are guessed at.
+        if not isinstance(node, yaml.ScalarNode) or node.style is not None:
+            return False
+        if _SAFE_FLOAT.fullmatch(node.value):
+            return False
+        for pattern, what, remedy in _AMBIGUOUS:
+            if pattern.fullmatch(node.value):
+                self._add(node, f"{node.value} {what}", remedy)
+                return True
+        return False
+
+    def _add(self, node: yaml.Node, what: str, remedy: str) -> None:
+        where = f"{self._path} line {node.start_mark.line + 1}"
+        self.problems.append(str(InputError(what, where=where, remedy=remedy)))

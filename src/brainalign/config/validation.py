@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 
@@ -43,7 +44,7 @@ def validate_experiment(config: Config) -> Iterator[Finding]:
     """
     plan = Plan(config)
     yield from _check_results_folder(Path(config.results))
-    yield from _check_fit(config)
+    yield from _check_methods(config)
     for name in sorted({backbone for _, backbone in plan.features}):
         yield from _check_backbone(name, config)
     for name in sorted(set(config.datasets) - set(plan.datasets)):
@@ -68,12 +69,13 @@ def _check_results_folder(folder: Path) -> Iterator[Finding]:
         )
 
 
-def _check_fit(config: Config) -> Iterator[Finding]:
+def _check_methods(config: Config) -> Iterator[Finding]:
     """Compare what methods need with the design of the data sets."""
     for row, experiment in enumerate(config.experiments):
         for name in experiment.methods:
             registered = str(getattr(config.methods[name], "method", name))
-            needed = getattr(get_method_options(registered), "requirements").design  # noqa: B009
+            # Options of methods carry their requirements; the base of all options has none.
+            needed = cast(Any, get_method_options(registered)).requirements.design
             for dataset in experiment.datasets:
                 design = config.datasets[dataset].design
                 if design != needed:
@@ -128,7 +130,11 @@ def _check_dataset(
         # Stimuli are listed from the trials, which are not all readable.
         yield f"note: stimuli of data set '{name}' were not checked because of problems above"
         return
-    collection = dataset.read_stimuli()
+    try:
+        collection = dataset.read_stimuli()
+    except BrainalignError as error:
+        yield _locate(error, f"data set '{name}'")
+        return
     if collection is not None:
         stimulus_problems = list(_check_stimuli(name, options, collection))
         yield from stimulus_problems

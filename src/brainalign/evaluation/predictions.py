@@ -24,7 +24,8 @@ from brainalign.stores.read import read_labels
 ALL = "all"
 """What stands in the columns ``seed`` and ``subject`` of rows that pool over them."""
 
-KEYS = ("subject", "matching", "response", "seed")
+KEYS = ("subject", "area", "matching", "response", "seed")
+_Key = tuple[str, str, str, str, str]
 
 
 @dataclass(frozen=True)
@@ -59,15 +60,15 @@ def score_predictions(
     Returns
     -------
     scores : pandas.DataFrame
-        Tidy: one row per subject, matching, response, seed, task and metric. ``response`` is
+        Tidy: one row per subject, area, matching, response, seed, task and metric. ``response`` is
         ``mean`` (over repeats) or ``single`` (one presentation). ``all`` pools queries over
         subjects or seeds; bootstrap draws are over stimuli there too.
     queries : pandas.DataFrame
         For each query of mean responses the counts behind its rank.
     """
-    ranks: dict[tuple[str, str, str, str], DiscriminationRanks] = {}
+    ranks: dict[_Key, DiscriminationRanks] = {}
     ceilings = []
-    for subject, matching, group in _iterate_groups(predictions):
+    for subject, area, matching, group in _iterate_groups(predictions):
         for position, seed in enumerate(group["seed"].values):
             for response in ("mean", "single"):
                 galleries = _cut_galleries(group, position, response)
@@ -78,10 +79,10 @@ def score_predictions(
                     for gallery in galleries
                 ]
                 if parts:
-                    ranks[subject, matching, response, str(seed)] = pool_queries(parts)
+                    ranks[subject, area, matching, response, str(seed)] = pool_queries(parts)
             ceilings.append(
                 _estimate_ceiling(group, position, options).assign(
-                    subject=subject, matching=matching, seed=str(seed), response="mean"
+                    subject=subject, area=area, matching=matching, seed=str(seed), response="mean"
                 )
             )
     scores = pd.concat(
@@ -95,11 +96,11 @@ def score_predictions(
     return scores, _list_queries(ranks)
 
 
-def _iterate_groups(predictions: xr.DataTree) -> Iterator[tuple[str, str, xr.Dataset]]:
+def _iterate_groups(predictions: xr.DataTree) -> Iterator[tuple[str, str, str, xr.Dataset]]:
     for node in predictions.subtree:
         if "stimulus_embedding" in node.data_vars:
-            subject, matching = node.path.strip("/").split("/")
-            yield subject, matching, node.to_dataset()
+            subject, area, matching = node.path.strip("/").split("/")
+            yield subject, area, matching, node.to_dataset()
 
 
 def _cut_galleries(group: xr.Dataset, seed: int, response: str) -> list[Gallery]:
@@ -135,17 +136,17 @@ def _take_bias(one: xr.Dataset, name: str, axis: str, chosen: np.ndarray) -> np.
 
 
 def _pool(
-    ranks: dict[tuple[str, str, str, str], DiscriminationRanks],
-) -> dict[tuple[str, str, str, str], DiscriminationRanks]:
+    ranks: dict[_Key, DiscriminationRanks],
+) -> dict[_Key, DiscriminationRanks]:
     """Add rows that pool over seeds, over subjects, and over both."""
     pooled = dict(ranks)
-    groups: dict[tuple[str, str, str, str], list[DiscriminationRanks]] = {}
+    groups: dict[_Key, list[DiscriminationRanks]] = {}
     n_subjects = len({subject for subject, *_ in ranks})
-    for (subject, matching, response, seed), part in ranks.items():
-        groups.setdefault((subject, matching, response, ALL), []).append(part)
+    for (subject, area, matching, response, seed), part in ranks.items():
+        groups.setdefault((subject, area, matching, response, ALL), []).append(part)
         if n_subjects > 1:
-            groups.setdefault((ALL, matching, response, seed), []).append(part)
-            groups.setdefault((ALL, matching, response, ALL), []).append(part)
+            groups.setdefault((ALL, area, matching, response, seed), []).append(part)
+            groups.setdefault((ALL, area, matching, response, ALL), []).append(part)
     return pooled | {key: pool_queries(parts) for key, parts in groups.items()}
 
 
@@ -195,7 +196,7 @@ def _add_ceilings(scores: pd.DataFrame, ceilings: pd.DataFrame) -> pd.DataFrame:
 
 def _add_seed_spread(scores: pd.DataFrame) -> pd.DataFrame:
     """Give pooled rows the SD of the value over seeds; it is no part of their interval."""
-    keys = ["subject", "matching", "response", "task", "metric"]
+    keys = ["subject", "area", "matching", "response", "task", "metric"]
     spread = scores[scores["seed"] != ALL].groupby(keys)["value"].std().rename("seed_sd")
     joined = scores.merge(spread.reset_index(), on=keys, how="left")
     joined.loc[joined["seed"] != ALL, "seed_sd"] = np.nan
@@ -203,7 +204,7 @@ def _add_seed_spread(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def _list_queries(
-    ranks: dict[tuple[str, str, str, str], DiscriminationRanks],
+    ranks: dict[_Key, DiscriminationRanks],
 ) -> pd.DataFrame:
     tables = []
     for key, pooled in ranks.items():

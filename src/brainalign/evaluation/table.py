@@ -8,6 +8,7 @@ import xarray as xr
 COLUMNS: dict[str, str] = {
     "dataset": "name of the data set",
     "subject": "id of the subject, or all: queries of all subjects pooled",
+    "area": "area whose units were fitted, or all",
     "method": "name of the method in the configuration",
     "matching": "how predictions and responses are compared",
     "backbone": "name of the backbone",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import queue
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,10 +12,10 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from brainalign.errors import CorruptDataError, InputError, ResourceError
 from brainalign.features.backbone import Backbone
+from brainalign.progress import show_progress
 
 # Batches that may wait between reading, computing and copying back.
 _N_AHEAD = 2
@@ -98,17 +99,16 @@ def extract_features(
     batches = _iterate_distinct_batches(images, batch_size, slots, backbone.device)
     if backbone.device.type != "cpu":
         batches = _read_ahead(batches)
-    total = images.shape[0] if isinstance(images, ImageArray) else None
-    with (
-        torch.inference_mode(),
-        tqdm(total=total, unit="image", desc="features", disable=not progress) as bar,
-    ):
+    if progress:
+        n_images = images.shape[0] if isinstance(images, ImageArray) else None
+        n_batches = None if n_images is None else math.ceil(n_images / batch_size)
+        # Repeated images make fewer batches than this.
+        batches = show_progress(batches, "extracting features, batches", n_batches)
+    with torch.inference_mode():
         for batch in batches:
             moved = batch.to(backbone.device, non_blocking=True)
             collector.add(_compute(backbone, moved, paths, dtype))
-            bar.update(len(batch))
         features = collector.finish()
-        bar.update(0 if total is None else total - bar.n)
     if not slots:
         raise InputError("there are no images", where="images")
     if len(slots) == len(next(iter(features.values()))):

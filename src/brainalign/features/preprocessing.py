@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -76,9 +77,8 @@ class Preprocessing:
         pixels = images.permute(0, 3, 1, 2)
         pixels = self._resize(pixels)
         pixels = self._crop(pixels).float()
-        mean = torch.tensor(self.mean, device=pixels.device).view(1, -1, 1, 1)
-        std = torch.tensor(self.std, device=pixels.device).view(1, -1, 1, 1)
-        return (pixels * (self.rescale / std) - mean / std).contiguous()
+        scale, offset = _build_normalisation(self, pixels.device)
+        return (pixels * scale + offset).contiguous()
 
     def _resize(self, pixels: torch.Tensor) -> torch.Tensor:
         height, width = pixels.shape[-2:]
@@ -107,6 +107,16 @@ class Preprocessing:
         top = (pixels.shape[-2] - self.crop[0]) // 2
         left = (pixels.shape[-1] - self.crop[1]) // 2
         return pixels[..., top : top + self.crop[0], left : left + self.crop[1]]
+
+
+@functools.lru_cache(maxsize=16)
+def _build_normalisation(
+    preprocessing: Preprocessing, device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return factor and offset per channel; kept, since copying them would halt a GPU's queue."""
+    mean = torch.tensor(preprocessing.mean).view(1, -1, 1, 1)
+    std = torch.tensor(preprocessing.std).view(1, -1, 1, 1)
+    return (preprocessing.rescale / std).to(device), (-mean / std).to(device)
 
 
 def _find_size(resize: tuple[int, int] | int | None, height: int, width: int) -> tuple[int, int]:

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Publish the model folder."""
-    from brainalign.methods.pairs import read_image_experiment
+    from brainalign.methods.pairs import ALL_AREAS, read_image_experiment
     from brainalign.methods.weights import write_weights
     from brainalign.stores.provenance import ProvenanceRecorder, compute_options_digest
     from brainalign.stores.publish import publish_folder
@@ -51,13 +51,15 @@ def run(arguments: argparse.Namespace) -> None:
     # Another configuration or other data must never resume from these checkpoints.
     identity = {"options": options, "inputs": recorder.record["inputs"]}
     scratch = arguments.scratch / compute_options_digest(identity) if arguments.scratch else None
-    weights, history = _fit_all(name, method_options, experiment, options["seeds"], device, scratch)
+    parts = experiment.divide_by_area() if options["by_area"] else {ALL_AREAS: experiment}
+    weights, history = _fit_all(name, method_options, parts, options["seeds"], device, scratch)
     description = {
         "method": name,
         "options": method_options,
         "feature": options["feature"],
         "normalisation": options["normalisation"],
         "seeds": options["seeds"],
+        "areas": list(parts),
         "n_folds": experiment.splits.n_folds,
         "units": {subject.subject: subject.unit.tolist() for subject in experiment.subjects},
     }
@@ -71,13 +73,14 @@ def run(arguments: argparse.Namespace) -> None:
 def _fit_all(
     name: str,
     method_options: dict[str, Any],
-    experiment: ImageExperiment,
+    parts: dict[str, ImageExperiment],
     seeds: list[int],
     device: str,
     scratch: Path | None,
 ) -> tuple[Weights, pd.DataFrame]:
     import pandas as pd
 
+    from brainalign.methods.experiment_arguments import name_part
     from brainalign.methods.registry import get_method
     from brainalign.methods.weights import prefix_weights
     from brainalign.training.progress import ProgressReport
@@ -85,22 +88,23 @@ def _fit_all(
     method_class = get_method(name)
     weights: Weights = {}
     histories = []
-    for fold in range(experiment.splits.n_folds):
-        training = experiment.take_split(fold, "train")
-        validation = experiment.take_split(fold, "validation")
-        for seed in seeds:
-            part = f"seed-{seed}/fold-{fold}"
-            method = method_class(method_class.Options.model_validate(method_options))
-            history = method.fit(
-                training,
-                validation,
-                seed=seed,
-                device=device,
-                scratch=scratch / part if scratch else None,
-                report=ProgressReport(f"{name} {part}"),
-            )
-            weights |= prefix_weights(method.get_weights(), f"{part}/")
-            histories.append(history.assign(seed=seed, fold=fold))
+    for area, experiment in parts.items():
+        for fold in range(experiment.splits.n_folds):
+            training = experiment.take_split(fold, "train")
+            validation = experiment.take_split(fold, "validation")
+            for seed in seeds:
+                part = name_part(area, seed, fold)
+                method = method_class(method_class.Options.model_validate(method_options))
+                history = method.fit(
+                    training,
+                    validation,
+                    seed=seed,
+                    device=device,
+                    scratch=scratch / part if scratch else None,
+                    report=ProgressReport(f"{name} {part}"),
+                )
+                weights |= prefix_weights(method.get_weights(), part)
+                histories.append(history.assign(area=area, seed=seed, fold=fold))
     return weights, pd.concat(histories, ignore_index=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ from brainalign.responses.build import normalise_responses
 from brainalign.stimuli.read import StimulusSplits, read_splits
 from brainalign.stores.read import open_store, read_labels, read_store
 
+ALL_AREAS = "all"
+"""Name of the part of an experiment that holds the units of all areas."""
+
 
 @dataclass(frozen=True)
 class RecordedSubject:
@@ -24,8 +28,8 @@ class RecordedSubject:
     ----------
     subject : str
         Id of the subject.
-    unit : array of shape (n_units,) of str
-        Unit ids.
+    unit, area : array of shape (n_units,) of str
+        Unit ids and their areas.
     stimulus, repeat : array of shape (n_presentations,)
         What was shown, and the how many-th time.
     response : array of shape (n_folds, n_presentations, n_units), float32
@@ -34,6 +38,7 @@ class RecordedSubject:
 
     subject: str
     unit: np.ndarray
+    area: np.ndarray
     stimulus: np.ndarray
     repeat: np.ndarray
     response: np.ndarray
@@ -63,6 +68,33 @@ class ImageExperiment:
     def take_features(self, stimuli: np.ndarray) -> np.ndarray:
         """Take the features of some stimuli, found by id."""
         return self.feature[locate_stimuli(stimuli, self.stimulus, where="the feature store")]
+
+    def divide_by_area(self) -> dict[str, ImageExperiment]:
+        """Divide the units, so that each area can be fitted and scored by itself.
+
+        Returns
+        -------
+        experiments : dict of str to ImageExperiment
+            All units under ``all``; where there are several areas, also the units of each, without
+            subjects that have none there.
+        """
+        areas = sorted({str(area) for recorded in self.subjects for area in recorded.area})
+        if len(areas) == 1:
+            return {ALL_AREAS: self}
+        return {ALL_AREAS: self, **{area: self._restrict_to(area) for area in areas}}
+
+    def _restrict_to(self, area: str) -> ImageExperiment:
+        subjects = tuple(
+            dataclasses.replace(
+                recorded,
+                unit=recorded.unit[recorded.area == area],
+                area=recorded.area[recorded.area == area],
+                response=recorded.response[:, :, recorded.area == area],
+            )
+            for recorded in self.subjects
+            if np.any(recorded.area == area)
+        )
+        return dataclasses.replace(self, subjects=subjects)
 
     def take_split(self, fold: int, split: str) -> PairedResponses:
         """Pair the stimuli of one split with the responses that subjects gave to them.
@@ -157,6 +189,7 @@ def _read_subject(path: Path, n_folds: int, normalisation: str) -> RecordedSubje
     return RecordedSubject(
         subject=str(store.attrs["subject"]),
         unit=read_labels(store, "unit"),
+        area=read_labels(store, "area"),
         stimulus=read_labels(store, "stimulus"),
         repeat=store["repeat"].values,
         response=np.stack(

@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from brainalign.config.arguments import read_job_options
 from brainalign.config.job_options import describe_prediction, read_method_options
-from brainalign.methods.experiment_arguments import add_experiment_arguments, list_inputs
+from brainalign.methods.experiment_arguments import (
+    add_experiment_arguments,
+    list_inputs,
+    name_part,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -51,13 +55,16 @@ def run(arguments: argparse.Namespace) -> None:
         description["normalisation"],
     )
     _check_units(description["units"], experiment, arguments.model)
+    areas = experiment.divide_by_area()
     parts: dict[str, dict[tuple[int, int], xr.Dataset]] = {}
-    for seed in description["seeds"]:
-        for fold in range(description["n_folds"]):
-            prefix = f"seed-{seed}/fold-{fold}/"
-            method = _restore(name, description["options"], select_weights(weights, prefix))
-            for group, part in _predict(method, experiment, fold, options["n_half_splits"]).items():
-                parts.setdefault(group, {})[seed, fold] = part
+    for area in description["areas"]:
+        for seed in description["seeds"]:
+            for fold in range(description["n_folds"]):
+                prefix = name_part(area, seed, fold)
+                method = _restore(name, description["options"], select_weights(weights, prefix))
+                predicted = _predict(method, areas[area], fold, options["n_half_splits"])
+                for (subject, variant), part in predicted.items():
+                    parts.setdefault(f"/{subject}/{area}/{variant}", {})[seed, fold] = part
     groups = {group: join_predictions(joined) for group, joined in parts.items()}
     tree = xr.DataTree.from_dict({"/": xr.Dataset(), **groups})
     tree.attrs.update(
@@ -97,8 +104,8 @@ def _check_units(units: dict[str, list[str]], experiment: ImageExperiment, model
 
 def _predict(
     method: AlignmentMethod, experiment: ImageExperiment, fold: int, n_half_splits: int
-) -> dict[str, xr.Dataset]:
-    """Embed what each subject saw of the test split, one group per variant of matching."""
+) -> dict[tuple[str, str], xr.Dataset]:
+    """Embed what each subject saw of the test split, by subject and variant of matching."""
     import numpy as np
 
     from brainalign.methods.prediction import compose_predictions
@@ -115,5 +122,5 @@ def _predict(
             n_half_splits=n_half_splits,
         )
         for variant, dataset in predictions.items():
-            groups[f"/{recorded.subject}/{variant}"] = dataset
+            groups[recorded.subject, variant] = dataset
     return groups

@@ -71,7 +71,9 @@ def decode_image_file(path: Path, max_pixels: int = 50_000_000) -> np.ndarray:
                 expected=", ".join(_FORMATS),
                 remedy="Copy the file again.",
             ) from error
-        except (OSError, SyntaxError, ValueError, EOFError) as error:
+        except (InputError, MemoryError):
+            raise
+        except Exception as error:  # Pillow's parsers let every kind through (TypeError in TIFF)
             raise CorruptDataError(
                 "the image is truncated or damaged",
                 where=path,
@@ -105,9 +107,12 @@ def _too_large(path: Path, found: str, max_pixels: int) -> InputError:
 
 def _convert(image: Image.Image, path: Path) -> np.ndarray:
     upright = ImageOps.exif_transpose(image)
-    if upright.mode.startswith(("I", "F")):
+    if upright.mode == "I":
+        # Formats without a 16-bit mode of their own in Pillow come as 32-bit integers.
+        return to_rgb(_narrow(np.asarray(upright), path), path)
+    if upright.mode.startswith(("I;", "F")):
         return to_rgb(np.asarray(upright), path)
-    if upright.mode == "P" and "transparency" in upright.info:
+    if upright.mode in ("P", "L", "RGB") and "transparency" in upright.info:
         upright = upright.convert("RGBA")
     if upright.mode in ("LA", "PA", "La"):
         upright = upright.convert("RGBA")
@@ -116,14 +121,25 @@ def _convert(image: Image.Image, path: Path) -> np.ndarray:
     return np.asarray(upright.convert("RGB"))
 
 
+def _narrow(pixels: np.ndarray, path: Path) -> np.ndarray:
+    if pixels.min() < 0 or pixels.max() >= 1 << 16:
+        raise InputError(
+            "has more than 16 bits per pixel",
+            where=path,
+            found=f"values from {pixels.min()} to {pixels.max()}",
+            remedy="Save it with 8 or 16 bits.",
+        )
+    return pixels.astype(np.uint16)
+
+
 def to_rgb(pixels: np.ndarray, where: object) -> np.ndarray:
     """Convert an array of pixels as files or NWB images hold them to RGB.
 
     Parameters
     ----------
     pixels : array of shape (y, x), (y, x, 3) or (y, x, 4)
-        Grey, RGB or RGBA; uint8, or 16 bit (of which the upper 8 are kept), or floats in
-        [0, 1].
+        Grey, RGB or RGBA; uint8, or uint16 (of which the upper 8 bits are kept), or other
+        integers up to 255, or floats in [0, 1].
     where : object
         Name of the image, for messages.
 
@@ -155,9 +171,11 @@ def _to_bytes(pixels: np.ndarray, where: object) -> np.ndarray:
     if pixels.dtype == np.uint8:
         return pixels
     low, high = float(np.min(pixels)), float(np.max(pixels))
-    if pixels.dtype.kind in "iu" and low >= 0 and high < 1 << 16:
-        # Pillow reads 16-bit greys as 32-bit integers; an 8-bit image never takes that way.
-        return (pixels.astype(np.uint32) >> 8).astype(np.uint8)
+    if pixels.dtype.kind == "u" and pixels.dtype.itemsize == 2:
+        return (pixels >> 8).astype(np.uint8)
+    # Bytes in a wider type: the upper bits of them would be a black image.
+    if pixels.dtype.kind in "iu" and low >= 0 and high < 1 << 8:
+        return pixels.astype(np.uint8)
     if pixels.dtype.kind == "f" and low >= 0 and high <= 1:
         return np.rint(pixels * 255).astype(np.uint8)
     raise InputError(

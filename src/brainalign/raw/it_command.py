@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from brainalign.config.arguments import add_job_arguments, announce, read_job_options
+from brainalign.config.arguments import add_job_arguments, read_job_options
 from brainalign.config.job_options import describe_recording, read_dataset_options
+from brainalign.progress import announce
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

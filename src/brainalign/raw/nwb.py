@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import h5py
 import numpy as np
@@ -17,7 +19,8 @@ from brainalign.errors import BrainalignError, CorruptDataError, InputError
 from brainalign.options import suggest_name
 from brainalign.raw.recording import SpikeSession
 
-_SUBJECT = re.compile(r"sub[-_]([A-Za-z0-9-]+)")
+# The id must end where the name goes on: "sub-a.b" is not subject "a".
+_SUBJECT = re.compile(r"sub[-_]([A-Za-z0-9-]+)(?=_|\.nwb$)")
 _SESSION = re.compile(r"ses[-_]([A-Za-z0-9-]+)")
 
 
@@ -93,7 +96,9 @@ def read_session_id(nwb: NWBFile, path: Path) -> str:
     return match.group(1) if match else str(nwb.identifier)
 
 
-def read_spike_times(nwb: NWBFile, where: str) -> list[np.ndarray]:
+def read_spike_times(
+    nwb: NWBFile, where: str, unsorted_spikes: Literal["refuse", "sort"] = "refuse"
+) -> list[np.ndarray]:
     """Read the spike times of all units in one pass.
 
     Parameters
@@ -102,6 +107,8 @@ def read_spike_times(nwb: NWBFile, where: str) -> list[np.ndarray]:
         An open file.
     where : str
         Its name, for messages.
+    unsorted_spikes : {"refuse", "sort"}
+        What to do with times that are out of order.
 
     Returns
     -------
@@ -142,6 +149,8 @@ def read_spike_times(nwb: NWBFile, where: str) -> list[np.ndarray]:
     spike_times = np.split(times, ends[:-1]) if len(ends) else []
     if len(ends):
         spike_times[-1] = times[ends[-2] if len(ends) > 1 else 0 : ends[-1]]
+    if unsorted_spikes == "sort":
+        spike_times = [np.sort(unit_times) for unit_times in spike_times]
     for position, unit_times in enumerate(spike_times):
         _check_spike_times(unit_times, f"{where} unit row {position}")
     return spike_times
@@ -170,7 +179,7 @@ def _check_spike_times(times: np.ndarray, where: str) -> None:
             where=where,
             expected="ascending seconds",
             found=f"{times[descents[0]]:.4f} s before {times[descents[0] + 1]:.4f} s",
-            remedy="Sort them, or find out why two units were joined.",
+            remedy="Find out whether two units were joined, then set unsorted_spikes: sort.",
         )
 
 
@@ -223,7 +232,7 @@ def _read_areas(nwb: NWBFile, area_column: str | None, n_units: int) -> list[str
     rows = index.target.data[:]
     return [
         locations[int(rows[start])] if stop > start else "unknown"
-        for start, stop in zip(ends[:-1], ends[1:], strict=True)
+        for start, stop in itertools.pairwise(ends)
     ]
 
 
@@ -287,6 +296,7 @@ def read_session(
     valid_column: str | None = None,
     unit_column: str | None = None,
     area_column: str | None = None,
+    unsorted_spikes: Literal["refuse", "sort"] = "refuse",
 ) -> SpikeSession:
     """Read units, spikes and presentations of one NWB file.
 
@@ -298,6 +308,8 @@ def read_session(
         Columns of the trials table, see :func:`read_presentations`.
     unit_column, area_column
         Columns of the units table, see :func:`read_units`.
+    unsorted_spikes : {"refuse", "sort"}
+        See :func:`read_spike_times`.
 
     Raises
     ------
@@ -306,7 +318,7 @@ def read_session(
     """
     with open_nwb(path) as nwb:
         session = read_session_id(nwb, path)
-        spike_times = read_spike_times(nwb, path.name)
+        spike_times = read_spike_times(nwb, path.name, unsorted_spikes)
         units = read_units(nwb, session, unit_column, area_column, path.name)
         presentations = read_presentations(
             nwb, stimulus_columns, onset_column, valid_column, path.name

@@ -76,6 +76,7 @@ class NWBFolder:
             valid_column=self._options.valid_column,
             unit_column=self._options.unit_column,
             area_column=self._options.area_column,
+            unsorted_spikes=self._options.unsorted_spikes,
         )
 
     def read_stimuli(self) -> StimulusCollection | None:

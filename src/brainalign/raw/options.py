@@ -85,6 +85,11 @@ class NWBDataset(SpikeDatasetOptions):
     valid_column: str | None = Field(
         None, description="Column of the trials table that is true for trials to keep."
     )
+    unsorted_spikes: Literal["refuse", "sort"] = Field(
+        "refuse",
+        description="What to do with spike times of a unit that are out of order: refuse, since "
+        "they can mean that two units or two clocks were joined, or sort.",
+    )
     unit_column: str | None = Field(
         None,
         description="Column of the units table with an id that is the same in all sessions; "

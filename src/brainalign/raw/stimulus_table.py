@@ -128,5 +128,5 @@ def open_stimulus_table(path: Path, max_pixels: int) -> StimulusCollection:
             )
         return decode_image_file(file, max_pixels)
 
-    factors = tuple(str(column) for column in table.columns.difference(list(_TEXT_COLUMNS), sort=False))
-    return StimulusCollection(table=table, factors=factors, read_image=read_image)
+    factors = table.columns.difference(list(_TEXT_COLUMNS), sort=False)
+    return StimulusCollection(table=table, factors=tuple(map(str, factors)), read_image=read_image)

@@ -1,6 +1,43 @@
 """Draw the figures and write the page."""
+
+from __future__ import annotations
+
 import argparse
+from pathlib import Path
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None: ...
-def run(arguments): ...
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``brainalign report``."""
+    parser.add_argument(
+        "--results",
+        type=Path,
+        required=True,
+        help="results folder, in which raw data and single scores are looked for",
+    )
+    parser.add_argument(
+        "--inputs",
+        type=Path,
+        required=True,
+        nargs="+",
+        metavar="PATH",
+        help="published stores and folders that the page shows",
+    )
+    parser.add_argument("--output", type=Path, required=True, help="folder of the page")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Publish the page and a copy of each figure."""
+    from brainalign.report.artifacts import read_run
+    from brainalign.report.page import compose_page
+    from brainalign.stores.provenance import ProvenanceRecorder
+    from brainalign.stores.publish import publish_folder
+
+    recorder = ProvenanceRecorder("report", {}, {str(path): path for path in arguments.inputs})
+    page = compose_page(read_run(arguments.inputs, arguments.results))
+    with publish_folder(arguments.output, "report", recorder.record) as draft:
+        (draft / "index.html").write_text(page.html, encoding="utf-8")
+        (draft / "figures").mkdir()
+        for picture in page.pictures:
+            (draft / "figures" / picture.file).write_bytes(picture.content)
+        recorder.finish()
+    print(f"{arguments.output / 'index.html'}: {len(page.pictures)} figures")

@@ -40,6 +40,11 @@ class SpikeResponseOptions(Options):
         "and a noise ceiling.",
         ge=3,
     )
+    by_area: bool = Field(
+        True,
+        description="Where a recording has several areas: fit and score each of them by itself "
+        "as well, beside all units together.",
+    )
     seed: int = Field(0, description="Seed of the half splits.", ge=0)
 
     @model_validator(mode="after")

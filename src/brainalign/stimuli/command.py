@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from brainalign.config.arguments import add_job_arguments, read_job_options, show_progress
+from brainalign.config.arguments import add_job_arguments, read_job_options
 from brainalign.config.job_options import describe_stimuli, read_dataset_options
+from brainalign.progress import show_progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

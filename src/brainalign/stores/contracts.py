@@ -125,7 +125,7 @@ CONTRACTS: dict[str, StoreContract] = {
         kind="predictions",
         root={},
         groups={
-            "*/*": {
+            "*/*/*": {
                 "fold": _one("stimulus", kind=_INTEGER),
                 "seed": _one("seed", kind=_INTEGER),
                 **{

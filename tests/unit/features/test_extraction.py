@@ -152,6 +152,6 @@ def test_an_error_while_reading_ahead_reaches_the_caller():
         list(_read_ahead(read()))
 
 
-def test_progress_counts_all_images(backbone, images, capsys):
-    extract_features(images[[0, 0, 1]], backbone, [0], progress=True)
-    assert "3/3" in capsys.readouterr().err
+def test_progress_is_told_in_plain_lines_where_there_is_no_terminal(backbone, images, capsys):
+    extract_features(images[[0, 1, 2]], backbone, [0], batch_size=1, progress=True)
+    assert "3 of 3" in capsys.readouterr().err

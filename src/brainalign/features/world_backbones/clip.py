@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import torch
 from torch.nn import functional
-from tqdm import tqdm
 from transformers import CLIPConfig, CLIPModel, PreTrainedTokenizerFast
 
 from brainalign.errors import InputError
@@ -28,6 +27,7 @@ from brainalign.features.world_backbones.training import (
     seeded_initialisation,
     summarise_epochs,
 )
+from brainalign.progress import show_progress
 
 # exp(logit_scale) is kept below 100, as in the paper.
 _MAXIMUM_LOGIT_SCALE = 4.6052
@@ -60,7 +60,7 @@ def train_world_clip(
     device : str or torch.device
         Where to train.
     progress : bool
-        Whether to show a progress bar.
+        Whether to show progress.
 
     Returns
     -------
@@ -98,7 +98,9 @@ def train_world_clip(
     optimisation = Optimisation(model, options, n_steps)
     records: list[dict[str, float]] = []
     batches = iterate_epochs(len(images), options, generator)
-    for epoch, rows in tqdm(batches, total=n_steps, desc="world_clip", disable=not progress):
+    if progress:
+        batches = show_progress(batches, "training world_clip, steps", n_steps)
+    for epoch, rows in batches:
         inputs, caption_ids = pairs.draw(rows, generator)
         output = model(**{name: tensor.to(device) for name, tensor in inputs.items()})
         loss, accuracy = compute_contrast(output.logits_per_image, caption_ids.to(device))

@@ -11,7 +11,6 @@ import pandas as pd
 import torch
 from torch import nn
 from torch.nn import functional
-from tqdm import tqdm
 from transformers import Dinov2Config, Dinov2Model
 
 from brainalign.features.preprocessing import read_preprocessing
@@ -27,8 +26,9 @@ from brainalign.features.world_backbones.training import (
     seeded_initialisation,
     summarise_epochs,
 )
+from brainalign.progress import show_progress
 
-# Fractions of the image's area, as in the paper's setting for small networks.
+# Fractions of the image's area; large enough that a view of the world shows part of its object.
 _GLOBAL_AREA = (0.35, 1.0)
 _LOCAL_AREA = (0.1, 0.35)
 
@@ -100,7 +100,7 @@ def train_world_dino(
     device : str or torch.device
         Where to train.
     progress : bool
-        Whether to show a progress bar.
+        Whether to show progress.
 
     Returns
     -------
@@ -138,9 +138,9 @@ def train_world_dino(
     optimisation = Optimisation(student, options, n_steps)
     records: list[dict[str, float]] = []
     batches = iterate_epochs(len(images), options, generator)
-    for step, (epoch, rows) in enumerate(
-        tqdm(batches, total=n_steps, desc="world_dino", disable=not progress)
-    ):
+    if progress:
+        batches = show_progress(batches, "training world_dino, steps", n_steps)
+    for step, (epoch, rows) in enumerate(batches):
         shown = pixels[rows].float() / 255
         global_views = torch.cat([make_global(shown) for _ in range(2)]).to(device)
         with torch.no_grad():

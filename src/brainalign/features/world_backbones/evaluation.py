@@ -13,13 +13,15 @@ from transformers import AutoTokenizer, CLIPModel
 
 from brainalign.features.backbone import Backbone
 from brainalign.features.extraction import extract_features
-from brainalign.features.options import PixelsOptions, PretrainedOptions
+from brainalign.features.pixels import PixelsBackbone
+from brainalign.features.pretrained import load_pretrained
 from brainalign.features.quiet import quiet_transformers
-from brainalign.features.registry import load_backbone
 from brainalign.features.world_backbones.captions import build_prompts
 
 _RIDGE_PENALTIES = tuple(10.0**exponent for exponent in range(-4, 5))
 _N_FOLDS = 5
+_N_PIXEL_CELLS = 8  # along each side
+_CPU = torch.device("cpu")
 
 
 def evaluate_world_backbone(
@@ -57,10 +59,8 @@ def evaluate_world_backbone(
     """
     known, training_labels = np.unique(np.asarray(training_categories), return_inverse=True)
     heldout_labels = np.searchsorted(known, np.asarray(heldout_categories))
-    backbone = load_backbone(
-        PretrainedOptions(model=str(folder), layers=[-1], alignment="layer_1/mean")
-    )
-    pixels = load_backbone(PixelsOptions())
+    backbone = load_pretrained(str(folder), None, _CPU)
+    pixels = PixelsBackbone(_N_PIXEL_CELLS, _CPU)
     evaluation = {"chance": 1 / len(known)}
     probes: list[tuple[str, Backbone, Sequence[int | str]]] = [
         ("probe_accuracy", backbone, [-1]),
@@ -129,11 +129,7 @@ def measure_zero_shot(
             input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"]
         ).pooler_output
         scale = model.logit_scale.exp()
-    backbone = load_backbone(
-        PretrainedOptions(
-            model=str(folder), layers=["projection"], alignment="projection/embedding"
-        )
-    )
+    backbone = load_pretrained(str(folder), None, _CPU)
     embedding = extract_features(images, backbone, ["projection"])["projection/embedding"]
     image = functional.normalize(torch.from_numpy(embedding), dim=1)
     logits = scale * image @ functional.normalize(text, dim=1).T

@@ -1,0 +1,1 @@
+"""Figures of the page: arrays in, matplotlib figures out."""

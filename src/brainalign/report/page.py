@@ -1,0 +1,121 @@
+"""One self-contained page from the published folders of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from brainalign import __version__
+from brainalign.evaluation.options import EvaluationOptions
+from brainalign.report.artifacts import Run
+from brainalign.report.blocks import Section, iterate_pictures
+from brainalign.report.figures.style import assign_colours
+from brainalign.report.names import write_list
+from brainalign.report.pictures import Picture
+from brainalign.report.recordings import read_recordings, read_stimulus_sets
+from brainalign.report.score_table import read_scores
+from brainalign.report.sections.backbones import compose_backbones, list_floors
+from brainalign.report.sections.provenance import compose_provenance
+from brainalign.report.sections.recordings import compose_recordings
+from brainalign.report.sections.retrieval import compose_retrieval
+from brainalign.report.sections.scores import compose_scores
+from brainalign.report.sections.similarity import compose_similarity
+from brainalign.report.sections.stimuli import compose_stimuli
+from brainalign.report.sections.summary import compose_summary
+from brainalign.report.sections.training import compose_training
+
+_FOLDER = Path(__file__).parent
+_TEMPLATE, _STYLE_SHEET = "page.html", "page.css"
+
+
+@dataclass(frozen=True)
+class Page:
+    """The page and its figures.
+
+    Attributes
+    ----------
+    html : str
+        A document that needs no other file.
+    pictures : list of Picture
+        All its figures.
+    """
+
+    html: str
+    pictures: list[Picture]
+
+
+def compose_page(run: Run) -> Page:
+    """Draw all figures and fill the template.
+
+    Parameters
+    ----------
+    run : Run
+        Published folders; every part may be missing.
+
+    Raises
+    ------
+    CorruptDataError
+        If a store is damaged or breaks its contract.
+
+    Notes
+    -----
+    The same folders give the same page.
+    """
+    sections = _compose_sections(run)
+    datasets = run.list_datasets()
+    title = f"Brain alignment of {write_list(datasets)}" if datasets else "An empty run"
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    html = environment.get_template(_TEMPLATE).render(
+        title=title,
+        version=__version__,
+        sections=sections,
+        style=Markup((_FOLDER / _STYLE_SHEET).read_text(encoding="utf-8")),
+    )
+    pictures = [picture for one in sections for picture in iterate_pictures(one.blocks)]
+    return Page(html, pictures)
+
+
+def _compose_sections(run: Run) -> list[Section]:
+    scores = read_scores(run)
+    recordings = read_recordings(run)
+    floors = list_floors(run)
+    sections = [
+        compose_summary(run, recordings, read_stimulus_sets(run), scores),
+        _compose_scores(run, scores, floors),
+        compose_retrieval(run, floors),
+        compose_similarity(run, floors),
+        compose_training(run),
+        compose_recordings(recordings),
+        compose_stimuli(run),
+        compose_backbones(run),
+        compose_provenance(run),
+    ]
+    return [section for section in sections if section is not None]
+
+
+def _compose_scores(run: Run, scores: pd.DataFrame | None, floors: list[str]) -> Section | None:
+    if scores is None or not len(scores):
+        return None
+    colours = assign_colours([*run.list_methods(), *scores["method"]])
+    return compose_scores(scores, colours, floors, _find_level(run))
+
+
+def _find_level(run: Run) -> float | None:
+    """Find the coverage of the intervals in what the scores were made with, if all agree."""
+    levels = {
+        float(options.get("level", EvaluationOptions().level))
+        for artifact in run.upstream
+        if artifact.manifest.kind == "scores"
+        and (options := artifact.provenance.get("options", {}).get("evaluation")) is not None
+    }
+    return levels.pop() if len(levels) == 1 else None

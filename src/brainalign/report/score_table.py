@@ -1,0 +1,120 @@
+"""The table of scores as the page needs it: rows to compare, and what may be said of the best."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from brainalign.evaluation.predictions import ALL
+from brainalign.evaluation.table import COLUMNS, read_score_table
+from brainalign.report.artifacts import Run
+from brainalign.stores.read import read_store
+
+VARIANT = ["method", "matching", "backbone"]
+"""Columns that tell the rows of the main table apart."""
+
+HEADLINE = [
+    (f"discriminative_{task}", metric)
+    for metric in ("top_1", "identification_2_way", "median_rank")
+    for task in ("encoding", "decoding")
+]
+"""Tasks and metrics of the main table."""
+
+RANKED_BY = ("discriminative_decoding", "top_1")
+"""The score that sorts the main table and that the summary names."""
+
+# A table that lacks columns is still shown.
+_DEFAULTS: dict[str, str | int] = {
+    "area": ALL,
+    "matching": "",
+    "response": "mean",
+    "feature": "",
+    "n_queries": 0,
+}
+
+
+@dataclass(frozen=True)
+class Best:
+    """The highest row of a data set, and how sure that is.
+
+    Attributes
+    ----------
+    row : pandas.Series
+        The row with the highest value.
+    n_rows : int
+        Rows that it was chosen from.
+    n_overlapping : int
+        Other rows whose interval overlaps that of the highest.
+    """
+
+    row: pd.Series
+    n_rows: int
+    n_overlapping: int
+
+
+def read_scores(run: Run) -> pd.DataFrame | None:
+    """Read the table of all scores; None for a run without."""
+    if run.scores is None:
+        return None
+    table = read_score_table(read_store(run.scores.path, "scores"))
+    for name in COLUMNS:
+        if name not in table.columns:
+            table[name] = _DEFAULTS.get(name, float("nan"))
+    return table
+
+
+def select_pooled(table: pd.DataFrame, dataset: str, response: str) -> pd.DataFrame:
+    """Take the rows of a data set that pool over seeds and subjects.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        All scores.
+    dataset : str
+        The data set.
+    response : {"mean", "single"}
+        Mean over repeats or single presentations.
+
+    Notes
+    -----
+    With one subject there is nothing to pool, and its own rows are taken.
+    """
+    rows = table[
+        (table["dataset"] == dataset)
+        & (table["response"] == response)
+        & (table["seed"] == ALL)
+        & (table["area"] == ALL)
+    ]
+    pooled = rows[rows["subject"] == ALL]
+    return pooled if len(pooled) else rows
+
+
+def select_subjects(table: pd.DataFrame, dataset: str) -> pd.DataFrame:
+    """Take the rows of single subjects, mean responses, pooled over seeds."""
+    return table[
+        (table["dataset"] == dataset)
+        & (table["response"] == "mean")
+        & (table["seed"] == ALL)
+        & (table["area"] == ALL)
+        & (table["subject"] != ALL)
+    ]
+
+
+def find_best(pooled: pd.DataFrame) -> Best | None:
+    """Find the highest row by :data:`RANKED_BY`; None where it was not scored.
+
+    Parameters
+    ----------
+    pooled : pandas.DataFrame
+        From :func:`select_pooled`.
+    """
+    task, metric = RANKED_BY
+    rows = pooled[(pooled["task"] == task) & (pooled["metric"] == metric)]
+    rows = rows[rows["value"].notna()]
+    if not len(rows):
+        return None
+    position = int(rows["value"].to_numpy().argmax())
+    best, others = rows.iloc[position], rows.drop(rows.index[position])
+    n_overlapping = int((others["ci_high"] >= best["ci_low"]).sum())
+    return Best(best, len(rows), n_overlapping)

@@ -1,0 +1,1 @@
+"""Sections of the page: published folders in, tables and pictures out."""

@@ -1,0 +1,48 @@
+"""Run the real command line inside the test's process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from brainalign.cli import main
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a user sees of one command."""
+
+    status: int
+    output: str
+    error: str
+
+
+Command = Callable[..., Outcome]
+
+
+@pytest.fixture
+def command(capfd: pytest.CaptureFixture[str]) -> Command:
+    """A function that runs words of the command line."""
+
+    def run(*words: str | Path) -> Outcome:
+        capfd.readouterr()
+        status = main([str(word) for word in words])
+        captured = capfd.readouterr()
+        return Outcome(status, captured.out, captured.err)
+
+    return run
+
+
+def make_responses(command: Command, config: Path, subject: str = "001") -> Outcome:
+    """Run ``brainalign responses`` of the data set ``lab`` without a stimulus store."""
+    words = ["responses", "--config", config, "--dataset", "lab", "--subject", subject]
+    return command(*words, "--output", config.parent / "responses.zarr")
+
+
+def make_stimuli(command: Command, config: Path) -> Outcome:
+    """Run ``brainalign stimuli`` of the data set ``lab``."""
+    output = config.parent / "stimuli.zarr"
+    return command("stimuli", "--config", config, "--dataset", "lab", "--output", output)

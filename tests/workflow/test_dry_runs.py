@@ -1,0 +1,282 @@
+"""What Snakemake plans: jobs, reruns, refusals. One tiny experiment is really run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import brainalign
+
+PROJECT = Path(__file__).resolve().parents[2]
+SCORES = "results/scores.csv"
+TINY = """\
+seeds: [0]
+device: cpu
+world:
+  image_size: 32
+  exemplars_per_category: 1
+  views_per_exemplar: 5
+  n_scenes: 0
+  movies: {n_object_movies: 0, n_texture_movies: 0}
+datasets:
+  simulated_it:
+    kind: simulated_it
+    simulation: {subjects: {monkey-a: 6}, n_sessions: 1}
+    responses: {n_half_splits: 2, min_repeated_stimuli: 3}
+methods:
+  direct_encoding_ridge: {alphas: [1.0]}
+evaluation: {n_bootstrap: 10, n_half_splits: 2}
+experiments:
+  - datasets: [simulated_it]
+    backbones: [pixels]
+    methods: [direct_encoding_ridge]
+"""
+
+
+class Project:
+    """A copy of the project in which Snakemake runs with a copy of the package."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        ignored = shutil.ignore_patterns("__pycache__")
+        for name in ("workflow", "profiles", "envs"):
+            shutil.copytree(PROJECT / name, root / name)
+        for name in ("Snakefile", "config.yaml"):
+            shutil.copy(PROJECT / name, root / name)
+        shutil.copytree(
+            Path(brainalign.__file__).parent, root / "src" / "brainalign", ignore=ignored
+        )
+        (root / "tiny.yaml").write_text(TINY)
+
+    def run(self, *words: str, data_folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+        environment = {
+            "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+            "HOME": str(self.root),
+            "PYTHONPATH": str(self.root / "src"),
+            "OMP_NUM_THREADS": "1",
+            **({"BRAINALIGN_DATA": str(data_folder)} if data_folder else {}),
+        }
+        return subprocess.run(
+            [sys.executable, "-m", "snakemake", *words],
+            cwd=self.root,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+
+    def list_jobs(self, *words: str, data_folder: Path | None = None) -> Counter[str]:
+        """Numbers of planned jobs by rule."""
+        run = self.run("-n", *words, data_folder=data_folder)
+        text = run.stdout + run.stderr
+        assert run.returncode == 0, text
+        if "Nothing to be done" in text:
+            return Counter()
+        table = text.split("Job stats:")[1].split("\n\n")[0]
+        rows = re.findall(r"^(\w+) +(\d+)$", table, flags=re.MULTILINE)
+        return Counter({name: int(number) for name, number in rows if name != "total"})
+
+    def list_tiny_jobs(self, config: str = "tiny.yaml") -> set[str]:
+        return set(self.list_jobs(SCORES, "--configfile", config))
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return Project(tmp_path_factory.mktemp("a project"))
+
+
+@pytest.fixture(scope="module")
+def finished(project: Project) -> Project:
+    """The project after the tiny experiment was run to its scores."""
+    run = project.run(SCORES, "--cores", "2", "--configfile", "tiny.yaml")
+    assert run.returncode == 0, run.stderr
+    return project
+
+
+ALL_STAGES = {
+    "simulate_world",
+    "simulate_it",
+    "stimuli",
+    "responses",
+    "features",
+    "fit",
+    "predict",
+    "score",
+    "collect",
+}
+
+
+def test_a_plain_call_plans_all_jobs_of_the_default_experiment(project: Project) -> None:
+    jobs = project.list_jobs()
+    assert jobs["all"] == 1, "the default target is not rule all"
+    assert set(jobs) == ALL_STAGES | {"all", "train_backbone", "report"}
+    assert jobs["responses"] == 2
+    assert jobs["train_backbone"] == 2
+    assert jobs["features"] == 3
+    # 5 methods x 3 backbones; all seeds are one job.
+    assert jobs["fit"] == jobs["predict"] == jobs["score"] == 15
+    assert jobs["simulate_world"] == jobs["simulate_it"] == jobs["collect"] == 1
+
+
+def test_one_store_asks_only_for_what_it_needs(project: Project) -> None:
+    jobs = project.list_jobs("results/responses/simulated_it/monkey-a.zarr")
+    assert jobs == {"simulate_world": 1, "simulate_it": 1, "stimuli": 1, "responses": 1}
+
+
+@pytest.mark.real_data
+def test_published_data_are_not_simulated(project: Project, data_folder: Path) -> None:
+    config = "workflow/datasets/onken2016_salamander.yaml"
+    jobs = project.list_jobs("--configfile", config, data_folder=data_folder)
+    assert jobs["fit"] == 5
+    assert jobs["responses"] == 1
+    assert not {"simulate_world", "simulate_it", "train_backbone"} & set(jobs)
+
+
+@pytest.mark.real_data
+def test_data_without_images_need_no_stimuli(project: Project, data_folder: Path) -> None:
+    config = "workflow/datasets/zhang_desimone2011.yaml"
+    jobs = project.list_jobs("--configfile", config, data_folder=data_folder)
+    assert set(jobs) == {"all", "responses", "report"}
+
+
+def test_paths_with_spaces_reach_the_commands_whole(project: Project) -> None:
+    (project.root / "spaces.yaml").write_text('results: "my results ü"\n')
+    target = "my results ü/responses/simulated_it/monkey-a.zarr"
+    run = project.run("-n", "-p", target, "--configfile", "spaces.yaml")
+    assert run.returncode == 0, run.stderr
+    commands = re.findall(
+        r"^ +(?:Shell command: )?(brainalign .*)$", run.stdout, flags=re.MULTILINE
+    )
+    assert len(commands) == 4
+    words = shlex.split(commands[-1])
+    assert words[words.index("--stimuli") + 1] == "my results ü/stimuli/simulated_it.zarr"
+    assert words[words.index("--recording") + 1] == "my results ü/raw/simulated_it"
+    assert words[words.index("--output") + 1] == target
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seedz: [0]\n", "line 1: seedz: unknown option 'seedz'. Did you mean 'seeds'?"),
+        ("world: {seed: 010}\n", "line 1: 010 would be read as an octal number"),
+        (
+            "datasets: {x: {kind: nwb, folder: /absent}}\nexperiments: [{datasets: [x]}]\n",
+            "folder /absent: no such folder",
+        ),
+    ],
+    ids=["unknown key", "ambiguous number", "missing folder"],
+)
+def test_a_wrong_configuration_is_one_clear_line(text: str, message: str, project: Project) -> None:
+    (project.root / "wrong.yaml").write_text(text)
+    run = project.run("-n", "--configfile", "wrong.yaml")
+    assert run.returncode == 2
+    assert "Traceback" not in run.stderr
+    [line] = [line for line in run.stderr.splitlines() if line.startswith("brainalign: ")]
+    assert message in line
+
+
+def test_an_undefined_data_set_is_no_target(project: Project) -> None:
+    run = project.run("-n", "results/stimuli/absent.zarr")
+    assert run.returncode != 0
+    assert "Traceback" not in run.stderr
+
+
+def test_a_second_call_does_nothing(finished: Project) -> None:
+    assert finished.list_tiny_jobs() == set()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("n_bootstrap: 10", "n_bootstrap: 11", {"score", "collect"}),
+        ("alphas: [1.0]", "alphas: [2.0]", {"fit", "predict", "score", "collect"}),
+        (
+            "responses: {n_half_splits: 2",
+            "responses: {n_half_splits: 3",
+            {"responses", "fit", "predict", "score", "collect"},
+        ),
+        ("seeds: [0]", "seeds: [1]", {"fit", "predict", "score", "collect"}),
+        ("n_sessions: 1", "n_sessions: 2", ALL_STAGES - {"simulate_world"}),
+        ("n_scenes: 0", "n_scenes: 2", ALL_STAGES),
+    ],
+)
+def test_a_changed_option_reruns_what_uses_it(
+    old: str, new: str, expected: set[str], finished: Project
+) -> None:
+    assert old in TINY
+    (finished.root / "changed.yaml").write_text(TINY.replace(old, new))
+    assert finished.list_tiny_jobs("changed.yaml") == expected
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "expected"),
+    [
+        ("evaluation/chance.py", "import numpy as np", "import numpy as np, math", {"score"}),
+        ("responses/counts.py", "/ 1000", "/ 1001", {"responses", "fit", "predict"}),
+        (
+            "raw/simulate/it_population.py",
+            "import numpy as np",
+            "import numpy as np, math",
+            {"simulate_it"},
+        ),
+        ("stimuli/splits.py", '"""Divide', '"""Reworded. Divide', set()),
+        ("methods/vna/model.py", "import torch\n", "import torch, math\n", set()),
+    ],
+)
+def test_edited_code_reruns_what_depends_on_it(
+    file: str, old: str, new: str, expected: set[str], finished: Project
+) -> None:
+    path = finished.root / "src" / "brainalign" / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    try:
+        run = finished.run("-n", SCORES, "--configfile", "tiny.yaml")
+    finally:
+        path.write_text(text)
+    assert run.returncode == 0, run.stderr
+    text = run.stdout + run.stderr
+    edited = {
+        block.split(":")[0]
+        for block in re.split(r"^(?:local)?rule ", text, flags=re.MULTILINE)[1:]
+        if "Params have changed" in block.split("\n\n")[0]
+    }
+    assert edited == expected
+
+
+def test_a_second_run_in_the_same_folder_is_locked_out(finished: Project) -> None:
+    locks = finished.root / ".snakemake" / "locks"
+    target = str(finished.root / SCORES)
+    locks.mkdir(parents=True, exist_ok=True)
+    # What a running Snakemake leaves there: the outputs that it is about to write.
+    (locks / "0.output.lock").write_text(target + "\n")
+    try:
+        run = finished.run(
+            SCORES, "--cores", "1", "--configfile", "tiny.yaml", "--forcerun", "collect"
+        )
+    finally:
+        (locks / "0.output.lock").unlink()
+    assert run.returncode != 0
+    assert "cannot be locked" in run.stdout + run.stderr
+
+
+def test_the_workflow_has_no_lint(project: Project) -> None:
+    run = project.run("--lint")
+    assert run.returncode == 0, run.stderr
+
+
+def test_the_workflow_is_formatted() -> None:
+    pytest.importorskip("snakefmt")
+    run = subprocess.run(
+        [Path(sys.executable).with_name("snakefmt"), "--check", "Snakefile", "workflow"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
