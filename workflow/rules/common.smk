@@ -23,7 +23,10 @@ def load_checked_config():
 def make_plan():
     """Derive what to run; data that cannot be listed stops the workflow with one line."""
     try:
-        return Plan(load_checked_config())
+        plan = Plan(load_checked_config())
+        # Lists subjects now: an error inside a rule would come with a traceback.
+        plan.list_targets()
+        return plan
     except BrainalignError as error:
         print(f"brainalign: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

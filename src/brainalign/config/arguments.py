@@ -53,4 +53,3 @@ def read_job_options(
     return describe(
         load_config(getattr(arguments, "config", None) or [Path(DEFAULT_CONFIG)]), *names
     )
-

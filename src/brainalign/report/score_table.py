@@ -65,7 +65,7 @@ def read_scores(run: Run) -> pd.DataFrame | None:
 
 
 def select_pooled(table: pd.DataFrame, dataset: str, response: str) -> pd.DataFrame:
-    """Take the rows of a data set that pool over seeds and subjects.
+    """Take the rows of a data set that pool over seeds and subjects: units of all areas.
 
     Parameters
     ----------
@@ -80,25 +80,31 @@ def select_pooled(table: pd.DataFrame, dataset: str, response: str) -> pd.DataFr
     -----
     With one subject there is nothing to pool, and its own rows are taken.
     """
-    rows = table[
-        (table["dataset"] == dataset)
-        & (table["response"] == response)
-        & (table["seed"] == ALL)
-        & (table["area"] == ALL)
-    ]
-    pooled = rows[rows["subject"] == ALL]
-    return pooled if len(pooled) else rows
+    rows = _select(table, dataset, response)
+    return _pool_subjects(rows[rows["area"] == ALL])
 
 
 def select_subjects(table: pd.DataFrame, dataset: str) -> pd.DataFrame:
-    """Take the rows of single subjects, mean responses, pooled over seeds."""
+    """Take the rows of single subjects: mean responses, all areas, pooled over seeds."""
+    rows = _select(table, dataset, "mean")
+    return rows[(rows["subject"] != ALL) & (rows["area"] == ALL)]
+
+
+def select_areas(table: pd.DataFrame, dataset: str) -> pd.DataFrame:
+    """Take the rows of single areas: mean responses, pooled over seeds and subjects."""
+    rows = _select(table, dataset, "mean")
+    return _pool_subjects(rows[rows["area"] != ALL])
+
+
+def _select(table: pd.DataFrame, dataset: str, response: str) -> pd.DataFrame:
     return table[
-        (table["dataset"] == dataset)
-        & (table["response"] == "mean")
-        & (table["seed"] == ALL)
-        & (table["area"] == ALL)
-        & (table["subject"] != ALL)
+        (table["dataset"] == dataset) & (table["response"] == response) & (table["seed"] == ALL)
     ]
+
+
+def _pool_subjects(rows: pd.DataFrame) -> pd.DataFrame:
+    pooled = rows[rows["subject"] == ALL]
+    return pooled if len(pooled) else rows
 
 
 def find_best(pooled: pd.DataFrame) -> Best | None:

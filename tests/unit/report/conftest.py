@@ -33,6 +33,7 @@ class PageReader(HTMLParser):
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.rows: list[list[str]] = []
         self.texts: list[str] = []
+        self._in_cell = False
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -41,12 +42,17 @@ class PageReader(HTMLParser):
             self.rows.append([])
         elif tag in ("th", "td") and self.rows:
             self.rows[-1].append("")
+            self._in_cell = True
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("th", "td"):
+            self._in_cell = False
 
     def handle_data(self, data: str) -> None:
         if not data.strip():
             return
         self.texts.append(" ".join(data.split()))
-        if self.rows and self.rows[-1]:
+        if self._in_cell:
             self.rows[-1][-1] = f"{self.rows[-1][-1]} {' '.join(data.split())}".strip()
 
     def find(self, tag: str) -> list[dict[str, str | None]]:

@@ -21,6 +21,7 @@ METHODS = {"vna": ["cosine"], "direct_encoding_ridge": ["likelihood", "pearson"]
 BACKBONES = ["pixels", "world_clip"]
 N_STIMULI, N_TEST = 24, 8
 SEEDS = [0, 1]
+AREAS = ["all", "AIT", "PIT"]
 
 _SIMILARITIES = {
     "cosine": "cosine",
@@ -95,7 +96,7 @@ def _write_responses(results: Path, subject: str, dataset: str = DATASET) -> Pat
         },
         coords={
             "unit": [f"unit-{number}" for number in range(n_units)],
-            "area": ("unit", ["IT"] * n_units),
+            "area": ("unit", AREAS[1:] * (n_units // 2)),
             "stimulus": ("presentation", ids * 2),
             "repeat": ("presentation", np.repeat([0, 1], N_STIMULI)),
             "session": ("presentation", ["1"] * n_presentations),
@@ -140,12 +141,19 @@ def _write_model(results: Path, method: str, backbone: str, stimuli: Path) -> Pa
         history = pd.concat(
             pd.DataFrame(
                 {"epoch": epochs, "loss": 1 / epochs, "validation_score": 1 - 1 / epochs}
-            ).assign(seed=seed, fold=0)
+            ).assign(area=area, seed=seed, fold=0)
+            for area in AREAS
             for seed in SEEDS
         )
     else:
         history = pd.DataFrame(
-            {"seed": SEEDS, "fold": 0, "training_error": 0.25, "validation_error": 0.5}
+            {
+                "area": "all",
+                "seed": SEEDS,
+                "fold": 0,
+                "training_error": 0.25,
+                "validation_error": 0.5,
+            }
         )
     path = results / "models" / method / DATASET / backbone
     recorder = ProvenanceRecorder("models", {}, {"stimuli": stimuli})
@@ -159,8 +167,9 @@ def _write_predictions(
 ) -> Path:
     generator = np.random.default_rng(seed)
     groups = {
-        f"/{subject}/{matching}": _predict(generator, _SIMILARITIES[matching])
+        f"/{subject}/{area}/{matching}": _predict(generator, _SIMILARITIES[matching])
         for subject in subjects
+        for area in AREAS
         for matching in METHODS[method]
     }
     tree = xr.DataTree.from_dict({"/": xr.Dataset(), **groups})

@@ -29,7 +29,7 @@ def _read_pooled(reported_run: ReportedRun) -> pd.DataFrame:
     table = read_score_table(
         xr.open_datatree(reported_run.results / "scores.zarr", engine="zarr").load()
     )
-    return table[(table["seed"] == "all") & (table["subject"] == "all")]
+    return table[(table[["seed", "subject", "area"]] == "all").all(axis=1)]
 
 
 def _write_name(name: str) -> str:
@@ -90,8 +90,7 @@ def test_a_changed_score_changes_the_page(reported_run: ReportedRun, tmp_path: P
     tree = xr.open_datatree(reported_run.results / "scores.zarr", engine="zarr").load()
     table = read_score_table(tree)
     chosen = (
-        (table["subject"] == "all")
-        & (table["seed"] == "all")
+        (table[["seed", "subject", "area"]] == "all").all(axis=1)
         & (table["response"] == "mean")
         & (table["metric"] == "top_1")
         & (table["method"] == "vna")
@@ -207,7 +206,7 @@ def test_a_run_without_methods_shows_its_recordings(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "part",
-    ["stimuli", "responses", "backbones", "features", "models", "predictions", "scores.zarr"],
+    ["stimuli", "responses", "features", "models", "predictions", "scores.zarr"],
 )
 def test_a_part_that_is_missing_leaves_the_others(reported_run: ReportedRun, part: str) -> None:
     inputs = [path for path in reported_run.inputs if part not in path.parts]

@@ -38,6 +38,7 @@ def test_retrieved_ranks_are_those_of_the_scores(reported_run: ReportedRun, matc
     )
     counts = counts[
         (counts["subject"] == "monkey-b")
+        & (counts["area"] == "all")
         & (counts["matching"] == matching)
         & (counts["seed"] == "0")
         & (counts["task"] == "discriminative_decoding")
@@ -108,7 +109,7 @@ def test_the_shown_fit_is_chosen_by_rule() -> None:
 
 def test_a_method_keeps_its_colour_in_any_order() -> None:
     methods = ["direct_decoding_ridge", "vna", "direct_encoding_ridge"]
-    assert assign_colours(methods) == assign_colours(methods[::-1] + ["vna"])
+    assert assign_colours(methods) == assign_colours([*methods[::-1], "vna"])
     assert len(set(assign_colours(methods).values())) == 3
 
 

@@ -99,7 +99,7 @@ def test_a_missing_column_is_named(column: str, tmp_path: Path) -> None:
 
 def test_an_unknown_split_names_its_line(tmp_path: Path) -> None:
     path = write_images(tmp_path, split=["train", "training", *["test"] * 10])
-    with pytest.raises(InputError, match="line 3: unknown split 'training'. Did you mean 'train'"):
+    with pytest.raises(InputError, match=r"line 3: unknown split 'training'. Did you mean 'train'"):
         read_stimulus_table(path)
 
 

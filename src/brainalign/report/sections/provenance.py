@@ -96,7 +96,12 @@ def _find_span(runs: Sequence[dict[str, Any]]) -> tuple[datetime, datetime] | No
 
 
 def _tabulate_artifacts(artifacts: Sequence[Artifact], results: Path) -> Table:
-    anchors = {artifact.manifest.digest: _make_anchor(artifact) for artifact in artifacts}
+    anchors = {
+        artifact.manifest.digest: f"artifact-{artifact.manifest.digest[:_DIGEST_LENGTH]}"
+        for artifact in artifacts
+    }
+    # Artifacts of equal content share a digest; links lead to the first of them.
+    first = {artifact.manifest.digest: artifact for artifact in reversed(artifacts)}
     return Table(
         f"Every artifact: path within {results} and the line that opens it, digest of its content, "
         "the artifacts it was made from, and the cost of its job.",
@@ -112,15 +117,18 @@ def _tabulate_artifacts(artifacts: Sequence[Artifact], results: Path) -> Table:
             "Device",
             "Version",
         ],
-        [_compose_row(artifact, anchors, results) for artifact in artifacts],
+        [
+            _compose_row(
+                artifact, anchors, results, is_first=first[artifact.manifest.digest] is artifact
+            )
+            for artifact in artifacts
+        ],
     )
 
 
-def _make_anchor(artifact: Artifact) -> str:
-    return f"artifact-{artifact.manifest.digest[:_DIGEST_LENGTH]}"
-
-
-def _compose_row(artifact: Artifact, anchors: dict[str, str], results: Path) -> Row:
+def _compose_row(
+    artifact: Artifact, anchors: dict[str, str], results: Path, *, is_first: bool
+) -> Row:
     provenance = artifact.provenance
     run = provenance.get("run", {})
     wall, cpu, peak = (run.get(name) for name in ("wall_s", "cpu_s", "peak_memory_mb"))
@@ -145,7 +153,7 @@ def _compose_row(artifact: Artifact, anchors: dict[str, str], results: Path) -> 
             Cell(str(provenance.get("device") or MISSING)),
             Cell(str(provenance.get("brainalign_version") or MISSING)),
         ),
-        anchor=_make_anchor(artifact),
+        anchor=anchors[artifact.manifest.digest] if is_first else "",
     )
 
 

@@ -34,6 +34,7 @@ from brainalign.report.score_table import (
     HEADLINE,
     RANKED_BY,
     VARIANT,
+    select_areas,
     select_pooled,
     select_subjects,
 )
@@ -112,12 +113,13 @@ def _show_dataset(
         caption = f"{dataset}: single presentations. {_describe_queries(single)}"
         table = _tabulate(single, HEADLINE, VARIANT, floors, caption)
         blocks.append(Details("Single trials", [table]))
-    subjects = select_subjects(scores, dataset)
-    n_subjects = subjects["subject"].nunique()
-    if n_subjects > 1:
-        caption = f"{dataset}: mean responses of each subject. {_describe_queries(subjects)}"
-        table = _tabulate(subjects, HEADLINE, ["subject", *VARIANT], floors, caption)
-        blocks.append(Details(f"Each of {n_subjects} subjects", [table]))
+    parts = {"subject": select_subjects(scores, dataset), "area": select_areas(scores, dataset)}
+    for part, rows in parts.items():
+        n_parts = rows[part].nunique()
+        if n_parts > 1:
+            caption = f"{dataset}: mean responses, each {part} alone. {_describe_queries(rows)}"
+            table = _tabulate(rows, HEADLINE, [part, *VARIANT], floors, caption)
+            blocks.append(Details(f"Each of {n_parts} {part}s", [table]))
     return blocks
 
 
@@ -180,7 +182,8 @@ def _compose_row(
 ) -> Row:
     named = dict(zip(keys, key, strict=True))
     is_floor = named["backbone"] in floors
-    parts = [named.get("subject", ""), *(write_name(named[name]) for name in VARIANT[1:])]
+    own = [named[name] for name in ("subject", "area") if name in named]
+    parts = [*own, *(write_name(named[name]) for name in VARIANT[1:])]
     heading = Cell(
         write_name(named["method"]),
         details=(" · ".join(part for part in parts if part),),

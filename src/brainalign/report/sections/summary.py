@@ -95,7 +95,7 @@ def _describe_best(scores: pd.DataFrame, dataset: str) -> str:
 def _qualify(best: Best) -> str:
     """Say how far the highest row stands out; intervals that overlap leave the order open."""
     if best.row["ci_low"] <= best.row["chance"]:
-        return "Its interval includes chance: nothing was shown to work here."
+        return "Its interval includes chance."
     n_others = best.n_rows - 1
     if n_others == 0:
         return "It is the only row."

@@ -7,6 +7,7 @@ from io import BytesIO
 import pandas as pd
 
 from brainalign.errors import CorruptDataError
+from brainalign.evaluation.predictions import ALL
 from brainalign.report.artifacts import Artifact, Fit, Run
 from brainalign.report.blocks import Block, Cell, FigureGroup, Heading, Row, Section, Table
 from brainalign.report.figures.training import draw_training
@@ -49,10 +50,10 @@ def compose_training(run: Run) -> Section | None:
 
 
 def _read_history(artifact: Artifact) -> pd.DataFrame:
-    """Read ``training.csv`` with a label of each single fit."""
+    """Read ``training.csv`` of the fits to all areas, with a label of each single fit."""
     path = artifact.path / _HISTORY_FILE
     try:
-        history = pd.read_csv(BytesIO(path.read_bytes()), dtype={"subject": str})
+        history = pd.read_csv(BytesIO(path.read_bytes()), dtype={"subject": str, "area": str})
     except (OSError, ValueError) as error:
         raise CorruptDataError(
             "cannot be read as a table",
@@ -60,6 +61,8 @@ def _read_history(artifact: Artifact) -> pd.DataFrame:
             found=str(error),
             remedy="Delete the model and run its rule again.",
         ) from error
+    if "area" in history:
+        history = history[history["area"] == ALL]
     columns = [name for name in _FIT_COLUMNS if name in history]
     fits = history[columns].astype(str).agg("/".join, axis=1) if columns else ""
     return history.assign(fit=fits, seed=history.get("seed", 0))
@@ -76,8 +79,8 @@ def _draw_curves(histories: dict[Fit, pd.DataFrame]) -> FigureGroup:
     )
     caption = (
         "Training loss (mean over the steps of an epoch) and validation score by epoch, one panel "
-        f"per method and backbone, one colour per seed{several}. A higher validation score is "
-        "better; its scale is the method's own."
+        f"per method and backbone, units of all areas, one colour per seed{several}. A higher "
+        "validation score is better; its scale is the method's own."
     )
     return FigureGroup(pictures, caption)
 

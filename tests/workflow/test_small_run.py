@@ -1,0 +1,155 @@
+"""The whole workflow on a tiny simulated world, as a user runs it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import xarray as xr
+
+from brainalign.stores.verify import find_store_problems, list_published_folders
+
+PROJECT = Path(__file__).parents[2]
+PARTS = ("Snakefile", "workflow", "profiles", "config.yaml", "envs")
+TINY = """
+seeds: [0, 1]
+world:
+  exemplars_per_category: 2
+  views_per_exemplar: 10
+  n_scenes: 2
+  movies: {n_object_movies: 0, n_texture_movies: 0}
+datasets:
+  simulated_it:
+    kind: simulated_it
+    simulation:
+      subjects: {a: 12, b: 15}
+      n_sessions: 2
+      test_repeats: 3
+      train_repeats: 2
+      n_shared_train_stimuli: 4
+    responses: {min_repeated_stimuli: 5}
+methods:
+  vna: {preset: small, training: {epochs: 5}}
+experiments:
+  - datasets: [simulated_it]
+    backbones: [pixels]
+    methods: [vna, direct_encoding_ridge]
+"""
+
+
+def run_workflow(folder: Path, *words: str, hash_seed: str = "0") -> subprocess.CompletedProcess:
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+    return subprocess.run(
+        [sys.executable, "-m", "snakemake", "--cores", "2", *words, "--configfile", "tiny.yaml"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def make_project(folder: Path) -> Path:
+    folder.mkdir()
+    for part in PARTS:
+        source = PROJECT / part
+        if source.is_dir():
+            shutil.copytree(source, folder / part)
+        else:
+            shutil.copy(source, folder / part)
+    (folder / "tiny.yaml").write_text(TINY)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    folder = make_project(tmp_path_factory.mktemp("small") / "a run with spaces")
+    completed = run_workflow(folder)
+    assert completed.returncode == 0, completed.stdout + completed.stderr
+    return folder
+
+
+@pytest.mark.slow
+def test_every_published_folder_is_sound(finished):
+    folders = list_published_folders(finished / "results")
+    assert {folder.name for folder in folders} >= {"world", "simulated_it", "report", "scores.zarr"}
+    assert {
+        str(folder): find_store_problems(folder)
+        for folder in folders
+        if find_store_problems(folder)
+    } == {}
+
+
+@pytest.mark.slow
+def test_a_second_call_does_nothing(finished):
+    completed = run_workflow(finished)
+    assert "Nothing to be done" in completed.stdout + completed.stderr
+
+
+@pytest.mark.slow
+def test_every_score_has_chance_interval_and_ceiling(finished):
+    scores = pd.read_csv(finished / "results" / "scores.csv", dtype={"seed": str})
+    assert set(scores["method"]) == {"vna", "direct_encoding_ridge"}
+    assert set(scores["subject"]) == {"a", "b", "all"}
+    known = scores[scores["value"].notna()]
+    assert known[["chance", "ci_low", "ci_high"]].notna().all().all()
+    assert (known["ci_low"] <= known["ci_high"]).all()
+    mean = known[known["response"] == "mean"]
+    assert mean["ceiling"].notna().all()
+
+
+@pytest.mark.slow
+def test_csv_and_store_hold_the_same_scores(finished):
+    csv = pd.read_csv(finished / "results" / "scores.csv")
+    table = xr.open_datatree(finished / "results" / "scores.zarr", engine="zarr")["table"]
+    assert len(csv) == table.sizes["row"]
+    assert csv["value"].to_numpy() == pytest.approx(table["value"].values, nan_ok=True, rel=1e-5)
+
+
+@pytest.mark.slow
+def test_every_store_opens_without_a_warning(finished):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        stores = sorted((finished / "results").rglob("*.zarr"))
+        assert len(stores) >= 9
+        for store in stores:
+            xr.open_datatree(store)
+            xr.open_zarr(store)
+
+
+@pytest.mark.slow
+def test_same_configuration_gives_the_same_scores_under_another_hash_seed(finished, tmp_path):
+    other = make_project(tmp_path / "other")
+    completed = run_workflow(other, "results/scores.csv", hash_seed="1")
+    assert completed.returncode == 0, completed.stdout + completed.stderr
+    first, second = (
+        (folder / "results" / "scores.csv").read_text() for folder in (finished, other)
+    )
+    assert first == second
+
+
+@pytest.mark.slow
+def test_a_flipped_byte_stops_the_next_stage_with_exit_code_three(finished, tmp_path):
+    folder = tmp_path / "damaged"
+    shutil.copytree(finished, folder)
+    store = folder / "results" / "features" / "simulated_it" / "pixels.zarr"
+    chunk = next(
+        path for path in (store / "grid" / "feature" / "feature" / "c").rglob("*") if path.is_file()
+    )
+    content = bytearray(chunk.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    chunk.write_bytes(content)
+    completed = subprocess.run(
+        [sys.executable, "-m", "brainalign.cli", "verify", str(store)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert completed.returncode == 3
+    assert "DAMAGED" in completed.stdout
