@@ -1,10 +1,12 @@
 # Helpers of the rules: configuration, paths, options and digests. Functions only, no rules.
 
+import hashlib
 import json
 import shlex
 import sys
 from pathlib import Path
 
+import brainalign.report
 from brainalign.code_digest import compute_code_digest
 from brainalign.config import job_options
 from brainalign.config.load import load_config
@@ -57,6 +59,13 @@ def get_options(describe, *names):
 def get_code(*modules):
     """Digest of the code of a job, as a rerun trigger."""
     return compute_code_digest(modules)
+
+
+def get_page_digest(wildcards):
+    """Digest of the template and style of the page, which are no Python code."""
+    folder = Path(brainalign.report.__file__).parent
+    parts = [(folder / name).read_bytes() for name in ("page.html", "page.css")]
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
 
 
 def get_world_options(wildcards):

@@ -23,6 +23,7 @@ rule report:
     params:
         results=get_results_folder,
         code=get_code("brainalign.report.command"),
+        page=get_page_digest,
     shell:
         "brainalign report --results {params.results:q} --inputs {input:q}"
         " --output {output.report:q} > {log:q} 2>&1"

@@ -34,12 +34,15 @@ class Gallery:
 
     Parameters
     ----------
+    fold : int
+        Number of the fold.
     compatibility : array of shape (n_stimuli, n_responses)
         S of the specification: how well a stimulus and a response fit.
     stimulus, response_stimulus : array of str
         Stimulus ids of the rows and of the columns.
     """
 
+    fold: int
     compatibility: np.ndarray
     stimulus: np.ndarray
     response_stimulus: np.ndarray
@@ -71,7 +74,7 @@ def score_predictions(
     for subject, area, matching, group in _iterate_groups(predictions):
         for position, seed in enumerate(group["seed"].values):
             for response in ("mean", "single"):
-                galleries = _cut_galleries(group, position, response)
+                galleries = cut_galleries(group, position, response)
                 parts = [
                     rank_discrimination(
                         gallery.compatibility, gallery.stimulus, gallery.response_stimulus, options
@@ -103,8 +106,24 @@ def _iterate_groups(predictions: xr.DataTree) -> Iterator[tuple[str, str, str, x
             yield subject, area, matching, node.to_dataset()
 
 
-def _cut_galleries(group: xr.Dataset, seed: int, response: str) -> list[Gallery]:
-    """Cut one seed into its folds; a fold's test stimuli are its gallery."""
+def cut_galleries(group: xr.Dataset, seed: int, response: str) -> list[Gallery]:
+    """Cut one seed into its folds; a fold's test stimuli are its gallery.
+
+    Parameters
+    ----------
+    group : xarray.Dataset
+        The predictions of one subject, area and variant of matching.
+    seed : int
+        Position of the seed in the group, from 0.
+    response : {"mean", "single"}
+        Responses as means over repeats, or single presentations.
+
+    Returns
+    -------
+    galleries : list of Gallery
+        Folds have models of their own and are never compared with each other. Empty where the
+        group has no responses of that kind.
+    """
     axis = "stimulus" if response == "mean" else "presentation"
     prefix = "response" if response == "mean" else "presentation"
     if f"{prefix}_embedding" not in group:
@@ -127,7 +146,7 @@ def _cut_galleries(group: xr.Dataset, seed: int, response: str) -> list[Gallery]
             _take_bias(one, "stimulus_bias", "stimulus", rows),
             _take_bias(one, f"{prefix}_bias", axis, columns),
         )
-        galleries.append(Gallery(compatibility, stimulus[rows], shown[columns]))
+        galleries.append(Gallery(int(number), compatibility, stimulus[rows], shown[columns]))
     return galleries
 
 

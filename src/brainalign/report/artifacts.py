@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -161,8 +162,26 @@ def read_values(variable: xr.Variable, where: Path) -> np.ndarray:
     CorruptDataError
         If a chunk does not decode.
     """
-    try:
+    with _convert_decode_errors(where):
         return np.asarray(variable.values)
+
+
+def load_group(group: xr.Dataset, where: Path) -> xr.Dataset:
+    """Read all variables of a group of an open store.
+
+    Raises
+    ------
+    CorruptDataError
+        If a chunk does not decode.
+    """
+    with _convert_decode_errors(where):
+        return group.load()
+
+
+@contextlib.contextmanager
+def _convert_decode_errors(where: Path) -> Iterator[None]:
+    try:
+        yield
     except (OSError, RuntimeError, ValueError) as error:
         raise CorruptDataError(
             "a chunk does not decode",

@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
-from brainalign.evaluation.predictions import ALL
-from brainalign.evaluation.similarity import compute_compatibility
-from brainalign.report.artifacts import read_values
-from brainalign.stores.read import read_labels
+from brainalign.evaluation.predictions import ALL, Gallery
+from brainalign.evaluation.predictions import cut_galleries as evaluate_galleries
+from brainalign.report.artifacts import load_group
+
+__all__ = ["Gallery", "choose_matching", "cut_galleries"]
 
 # Shown where a method has several ways of matching and a figure has room for one.
 _PREFERRED_MATCHING = ("cosine", "likelihood")
-
-
-@dataclass(frozen=True)
-class Gallery:
-    """Test stimuli and mean responses of one fold.
-
-    Attributes
-    ----------
-    fold : int
-        Number of the fold.
-    stimulus : array of shape (n_stimuli,) of str
-        Ids of the rows; the columns are the responses to the same stimuli.
-    compatibility : array of shape (n_stimuli, n_stimuli)
-        Row: stimulus; column: response.
-    """
-
-    fold: int
-    stimulus: NDArray[np.str_]
-    compatibility: NDArray[np.floating]
 
 
 def choose_matching(predictions: xr.DataTree, subject: str) -> str | None:
@@ -72,25 +51,5 @@ def cut_galleries(
         One per fold. Folds have models of their own and are never compared with each other.
     """
     # A path in brackets would take a slash in a subject's name for another group.
-    group = predictions.children[subject].children[ALL].children[matching].to_dataset().isel(seed=0)
-    stimulus, fold = read_labels(group, "stimulus"), read_values(group.variables["fold"], where)
-    arrays = {
-        name: read_values(group.variables[name], where)
-        for name in ("stimulus_embedding", "response_embedding", "stimulus_bias", "response_bias")
-        if name in group
-    }
-    galleries = []
-    for number in np.unique(fold):
-        rows = np.flatnonzero(fold == number)
-        part = {name: values[rows] for name, values in arrays.items()}
-        # A fold that kept fewer units has fewer dimensions; the rest is NaN for all its rows.
-        kept = np.isfinite(part["stimulus_embedding"]).any(axis=0)
-        compatibility = compute_compatibility(
-            part["stimulus_embedding"][:, kept],
-            part["response_embedding"][:, kept],
-            str(group.attrs["similarity"]),
-            part.get("stimulus_bias"),
-            part.get("response_bias"),
-        )
-        galleries.append(Gallery(int(number), stimulus[rows], compatibility))
-    return galleries
+    group = predictions.children[subject].children[ALL].children[matching].to_dataset()
+    return evaluate_galleries(load_group(group.isel(seed=[0]), where), seed=0, response="mean")

@@ -25,7 +25,7 @@ from unit.report.conftest import ReportedRun
 def _make_gallery(seed: int = 0, n_stimuli: int = 7, fold: int = 0) -> Gallery:
     generator = np.random.default_rng(seed)
     names = np.array([f"fold-{fold}-{number}" for number in range(n_stimuli)])
-    return Gallery(fold, names, generator.normal(size=(n_stimuli, n_stimuli)))
+    return Gallery(fold, generator.normal(size=(n_stimuli, n_stimuli)), names, names)
 
 
 @pytest.mark.parametrize("matching", ["likelihood", "pearson"])
@@ -62,7 +62,8 @@ def test_the_best_candidates_come_first_in_their_own_fold() -> None:
 
 
 def test_of_tied_candidates_the_right_one_comes_last() -> None:
-    gallery = Gallery(0, np.array(["a", "b", "c"]), np.zeros((3, 3)))
+    ids = np.array(["a", "b", "c"])
+    gallery = Gallery(0, np.zeros((3, 3)), ids, ids)
     names, rank, _ = retrieve([gallery], "a")
     assert rank == 3
     assert names == ["b", "c", "a"]
