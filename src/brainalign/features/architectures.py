@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +16,27 @@ from transformers import (
     ResNetModel,
     ViTModel,
 )
+
+MAP_SIDE = 4
+"""Parts along each side of the ``map`` output."""
+
+
+def pool_map(maps: torch.Tensor) -> torch.Tensor:
+    """Average feature maps over a coarse grid of parts, which keeps where things are.
+
+    Parameters
+    ----------
+    maps : tensor of shape (n_images, n_features, y, x)
+        Features by position.
+
+    Returns
+    -------
+    pooled : tensor of shape (n_images, 4 * 4 * n_features)
+        Part by part in rows, the features of a part side by side. Maps of fewer than 4 x 4
+        positions repeat theirs.
+    """
+    parts = nn.functional.adaptive_avg_pool2d(maps, MAP_SIDE)
+    return parts.permute(0, 2, 3, 1).flatten(1)
 
 
 class Architecture(ABC):
@@ -39,7 +61,7 @@ class Architecture(ABC):
     model_class: Any
     load_arguments: dict[str, Any]
     layer_prefix: str = "layer"
-    outputs: tuple[str, ...] = ("cls", "mean", "token")
+    outputs: tuple[str, ...] = ("cls", "mean", "map", "token")
     has_projection: bool = False
     skipped_prefixes: tuple[str, ...] = ()
 
@@ -56,7 +78,7 @@ class Architecture(ABC):
 
     @abstractmethod
     def pool(self, model: nn.Module, hidden: torch.Tensor, output: str) -> torch.Tensor:
-        """Take ``cls``, ``mean`` or ``token`` from a hidden state."""
+        """Take ``cls``, ``mean``, ``map`` or ``token`` from a hidden state."""
 
     def project(self, model: nn.Module, hidden: torch.Tensor) -> torch.Tensor:
         """Turn the last hidden state into the image embedding."""
@@ -67,10 +89,13 @@ class _TokenArchitecture(Architecture):
     """Transformers over one CLS token, perhaps registers, and patches."""
 
     def pool(self, model: nn.Module, hidden: torch.Tensor, output: str) -> torch.Tensor:
-        """Take a part; ``mean`` and ``token`` hold patches only, no CLS and no registers."""
+        """Take a part; all but ``cls`` hold patches only, no CLS and no registers."""
         if output == "cls":
             return hidden[:, 0].float()
         patches = hidden[:, 1 + getattr(model.config, "num_register_tokens", 0) :].float()
+        if output == "map":
+            side = math.isqrt(patches.shape[1])
+            return pool_map(patches.transpose(1, 2).unflatten(2, (side, side)))
         return patches.mean(dim=1) if output == "mean" else patches
 
     def walk(self, model: nn.Module, pixels: torch.Tensor) -> Iterator[torch.Tensor]:
@@ -160,7 +185,7 @@ class ResNet(Architecture):
 
     model_class = ResNetModel
     layer_prefix = "stage"
-    outputs = ("mean", "token")
+    outputs = ("mean", "map", "token")
 
     def count_layers(self, model: Any) -> int:
         """Return the number of stages after the stem."""
@@ -175,7 +200,9 @@ class ResNet(Architecture):
             yield hidden
 
     def pool(self, model: nn.Module, hidden: torch.Tensor, output: str) -> torch.Tensor:
-        """Average over positions, or list the positions row by row."""
+        """Average over positions or over parts of the map, or list positions row by row."""
+        if output == "map":
+            return pool_map(hidden.float())
         if output == "mean":
             return hidden.float().mean(dim=(2, 3))
         return hidden.float().flatten(2).transpose(1, 2)

@@ -45,7 +45,7 @@ class Backbone(ABC):
         layers : sequence of int or str
             Numbers (negative ones count from the end) or names of layers.
         outputs : sequence of str
-            Some of ``cls``, ``mean`` and ``token``.
+            Some of ``cls``, ``mean``, ``map`` and ``token``.
 
         Returns
         -------

@@ -12,10 +12,10 @@ from brainalign.errors import InputError
 from brainalign.features.world_backbones.options import CLIPTrainingOptions, DINOTrainingOptions
 from brainalign.options import Options, suggest_name
 
-Output = Literal["cls", "mean", "token"]
+Output = Literal["cls", "mean", "map", "token"]
 Precision = Literal["auto", "fp32", "bf16"]
 
-_PATH = re.compile(r"(layer_\d+/(cls|mean|token)|stage_\d+/(mean|token))")
+_PATH = re.compile(r"(layer_\d+/(cls|mean|map|token)|stage_\d+/(mean|map|token))")
 _SINGLE_PATHS = {"projection": "projection/embedding", "grid": "grid/feature"}
 
 
@@ -28,8 +28,9 @@ class ExtractionOptions(Options):
         min_length=1,
     )
     outputs: list[Output] = Field(
-        ["cls", "mean"],
-        description="What to keep of a layer: the CLS token, the mean over patches, all patches.",
+        ["cls", "mean", "map"],
+        description="What to keep of a layer: the CLS token (cls), the mean over patches (mean), "
+        "means over a 4 x 4 grid of the image, side by side (map), all patches (token).",
         min_length=1,
     )
     batch_size: int = Field(32, description="Images per forward pass.", ge=1)
@@ -37,7 +38,7 @@ class ExtractionOptions(Options):
         "auto", description="fp32, bf16, or auto: bf16 on GPUs and fp32 on CPUs."
     )
     alignment: str = Field(
-        description="Path that alignment methods read by default, such as layer_4/mean."
+        description="Path that alignment methods read by default, such as layer_4/map."
     )
 
     @model_validator(mode="after")
@@ -88,7 +89,7 @@ class PretrainedOptions(ExtractionOptions):
         min_length=1,
     )
     alignment: str = Field(
-        "layer_12/cls", description=ExtractionOptions.model_fields["alignment"].description
+        "layer_12/map", description=ExtractionOptions.model_fields["alignment"].description
     )
 
 
@@ -105,7 +106,7 @@ class WorldCLIPOptions(ExtractionOptions):
         min_length=1,
     )
     alignment: str = Field(
-        "layer_4/mean", description=ExtractionOptions.model_fields["alignment"].description
+        "layer_4/map", description=ExtractionOptions.model_fields["alignment"].description
     )
 
 
@@ -122,7 +123,7 @@ class WorldDINOOptions(ExtractionOptions):
         min_length=1,
     )
     alignment: str = Field(
-        "layer_4/mean", description=ExtractionOptions.model_fields["alignment"].description
+        "layer_4/map", description=ExtractionOptions.model_fields["alignment"].description
     )
 
 

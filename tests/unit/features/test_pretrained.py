@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel
 
 from brainalign.errors import CorruptDataError, InputError, ResourceError
+from brainalign.features.architectures import pool_map
 from brainalign.features.extraction import extract_features
 from brainalign.features.pretrained import load_pretrained
 from unit.features.tiny_checkpoints import BUILDERS, N_LAYERS, build_clip, save_checkpoint
@@ -97,7 +98,7 @@ def test_a_layer_that_does_not_exist_is_refused(layer, checkpoints):
 
 
 def test_a_resnet_has_no_cls_token(checkpoints):
-    with pytest.raises(InputError, match=r"no output 'cls'.*mean, token"):
+    with pytest.raises(InputError, match=r"no output 'cls'.*map, mean, token"):
         load(checkpoints["resnet"]).list_paths([1], ["cls"])
 
 
@@ -289,3 +290,19 @@ def test_a_local_folder_causes_no_network_call(monkeypatch, checkpoints):
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     load(checkpoints["clip"])
+
+
+@pytest.mark.parametrize("name", TOKEN_ARCHITECTURES)
+def test_a_map_with_one_patch_per_part_holds_the_patches_row_by_row(name, checkpoints, images):
+    features = extract_features(images, load(checkpoints[name]), [2], ["map", "token"])
+    tokens = features["layer_2/token"]
+    assert tokens.shape[1] == 16
+    np.testing.assert_allclose(features["layer_2/map"], tokens.reshape(len(tokens), -1), atol=1e-6)
+
+
+def test_a_map_averages_parts_and_keeps_where_they_are():
+    rows = torch.arange(8.0)[:, None].expand(8, 8)
+    pooled = pool_map(torch.stack([rows, rows.T])[None]).reshape(4, 4, 2)
+    centres = torch.tensor([0.5, 2.5, 4.5, 6.5])
+    torch.testing.assert_close(pooled[..., 0], centres[:, None].expand(4, 4))
+    torch.testing.assert_close(pooled[..., 1], centres[None].expand(4, 4))
