@@ -35,7 +35,7 @@ datasets:
       n_shared_train_stimuli: 4
     responses: {min_repeated_stimuli: 5}
 methods:
-  vna: {preset: small, training: {epochs: 5}}
+  vna: {preset: small, epochs: 5}
 experiments:
   - datasets: [simulated_it]
     backbones: [pixels]
