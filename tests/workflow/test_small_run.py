@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -14,9 +13,8 @@ import pytest
 import xarray as xr
 
 from brainalign.stores.verify import find_store_problems, list_published_folders
+from project_copy import copy_project, run_workflow
 
-PROJECT = Path(__file__).parents[2]
-PARTS = ("Snakefile", "workflow", "profiles", "config.yaml", "envs")
 TINY = """
 seeds: [0, 1]
 world:
@@ -43,26 +41,11 @@ experiments:
 """
 
 
-def run_workflow(folder: Path, *words: str, hash_seed: str = "0") -> subprocess.CompletedProcess:
-    environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
-    return subprocess.run(
-        [sys.executable, "-m", "snakemake", "--cores", "2", *words, "--configfile", "tiny.yaml"],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+CONFIGS = ["tiny.yaml"]
 
 
 def make_project(folder: Path) -> Path:
-    folder.mkdir()
-    for part in PARTS:
-        source = PROJECT / part
-        if source.is_dir():
-            shutil.copytree(source, folder / part)
-        else:
-            shutil.copy(source, folder / part)
+    copy_project(folder)
     (folder / "tiny.yaml").write_text(TINY)
     return folder
 
@@ -70,7 +53,7 @@ def make_project(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> Path:
     folder = make_project(tmp_path_factory.mktemp("small") / "a run with spaces")
-    completed = run_workflow(folder)
+    completed = run_workflow(folder, configs=CONFIGS, PYTHONHASHSEED="0")
     assert completed.returncode == 0, completed.stdout + completed.stderr
     return folder
 
@@ -88,7 +71,7 @@ def test_every_published_folder_is_sound(finished):
 
 @pytest.mark.slow
 def test_a_second_call_does_nothing(finished):
-    completed = run_workflow(finished)
+    completed = run_workflow(finished, configs=CONFIGS)
     assert "Nothing to be done" in completed.stdout + completed.stderr
 
 
@@ -126,7 +109,7 @@ def test_every_store_opens_without_a_warning(finished):
 @pytest.mark.slow
 def test_same_configuration_gives_the_same_scores_under_another_hash_seed(finished, tmp_path):
     other = make_project(tmp_path / "other")
-    completed = run_workflow(other, "results/scores.csv", hash_seed="1")
+    completed = run_workflow(other, "results/scores.csv", configs=CONFIGS, PYTHONHASHSEED="1")
     assert completed.returncode == 0, completed.stdout + completed.stderr
     first, second = (
         (folder / "results" / "scores.csv").read_text() for folder in (finished, other)

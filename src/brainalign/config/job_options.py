@@ -117,18 +117,19 @@ def read_evaluation_options(options: JobOptions) -> EvaluationOptions:
 
 
 def read_method_options(options: JobOptions) -> tuple[str, dict[str, Any]]:
-    """Split the options of a method into its name in the registry and the rest.
+    """Read the name of a method in the registry and all of its options.
+
+    Defaults and presets are filled in: a fitted model must mean the same after they change.
 
     Raises
     ------
     InputError
         If there is no such method or an option is wrong.
     """
-    content = dict(_get(options, "method"))
-    name = str(content.get("method"))
-    _validate(TypeAdapter(_look_up(METHOD_CHOICES, name, "method")), options, "method")
-    content.pop("method")
-    return name, content
+    name = str(_get(options, "method").get("method"))
+    adapter: TypeAdapter[Any] = TypeAdapter(_look_up(METHOD_CHOICES, name, "method"))
+    checked: Options = _validate(adapter, options, "method")
+    return name, checked.model_dump(mode="json", exclude={"method"})
 
 
 def parse_job_options(text: str) -> JobOptions:
