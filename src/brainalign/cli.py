@@ -37,9 +37,9 @@ class Verb:
 
 VERBS: dict[str, Verb] = {
     "simulate-world": Verb("brainalign.raw.world_command", "render the simulated world's stimuli"),
-    "simulate-it": Verb("brainalign.raw.it_command", "simulate IT recordings as NWB files"),
+    "simulate": Verb("brainalign.raw.simulate_command", "simulate a recording in raw files"),
     "stimuli": Verb("brainalign.stimuli.command", "decode and split the stimuli of a data set"),
-    "responses": Verb("brainalign.responses.command", "turn one subject's spikes into responses"),
+    "responses": Verb("brainalign.responses.command", "build the responses of one subject"),
     "train-backbone": Verb(
         "brainalign.features.training_command", "train a small backbone on the simulated world"
     ),

@@ -12,7 +12,7 @@ from brainalign.code_digest import compute_code_digest, list_imported_modules
 
 STAGES = {
     "world": "brainalign.raw.world_command",
-    "recording": "brainalign.raw.it_command",
+    "recording": "brainalign.raw.simulate.it_recording",
     "stimuli": "brainalign.stimuli.command",
     "responses": "brainalign.responses.command",
     "features": "brainalign.features.command",
@@ -118,7 +118,7 @@ def test_imports_within_functions_are_followed() -> None:
 def test_relative_imports_are_followed() -> None:
     file = Path(brainalign.__file__).parent / "raw" / "simulate" / "it_recording.py"
     assert "from .it_population import" in file.read_text(), "this import should be relative"
-    found = list_imported_modules(["brainalign.raw.it_command"])
+    found = list_imported_modules(["brainalign.raw.simulate.it_recording"])
     assert "brainalign.raw.simulate.it_population" in found
 
 

@@ -101,7 +101,7 @@ def finished(project: Project) -> Project:
 
 ALL_STAGES = {
     "simulate_world",
-    "simulate_it",
+    "simulate_recording",
     "stimuli",
     "responses",
     "features",
@@ -121,12 +121,12 @@ def test_a_plain_call_plans_all_jobs_of_the_default_experiment(project: Project)
     assert jobs["features"] == 3
     # 5 methods x 3 backbones; all seeds are one job.
     assert jobs["fit"] == jobs["predict"] == jobs["score"] == 15
-    assert jobs["simulate_world"] == jobs["simulate_it"] == jobs["collect"] == 1
+    assert jobs["simulate_world"] == jobs["simulate_recording"] == jobs["collect"] == 1
 
 
 def test_one_store_asks_only_for_what_it_needs(project: Project) -> None:
     jobs = project.list_jobs("results/responses/simulated_it/monkey-a.zarr")
-    assert jobs == {"simulate_world": 1, "simulate_it": 1, "stimuli": 1, "responses": 1}
+    assert jobs == {"simulate_world": 1, "simulate_recording": 1, "stimuli": 1, "responses": 1}
 
 
 @pytest.mark.real_data
@@ -135,7 +135,7 @@ def test_published_data_are_not_simulated(project: Project, data_folder: Path) -
     jobs = project.list_jobs("--configfile", config, data_folder=data_folder)
     assert jobs["fit"] == 5
     assert jobs["responses"] == 1
-    assert not {"simulate_world", "simulate_it", "train_backbone"} & set(jobs)
+    assert not {"simulate_world", "simulate_recording", "train_backbone"} & set(jobs)
 
 
 @pytest.mark.real_data

@@ -12,6 +12,7 @@ from brainalign.config import job_options
 from brainalign.config.load import load_config
 from brainalign.config.plan import Plan
 from brainalign.errors import BrainalignError
+from brainalign.evaluation.registry import list_scorer_modules
 from brainalign.raw.registry import open_raw_dataset
 
 
@@ -114,9 +115,9 @@ def get_scores_options(wildcards):
     return get_options(job_options.describe_scores)
 
 
-def get_reader_code(wildcards, command):
-    """Digest of a stage that reads raw data: its command and the reader of the data set."""
-    return get_code(command, PLAN.get_reader_module(wildcards.dataset))
+def get_reader_code(wildcards, *modules):
+    """Digest of a stage that reads raw data: its modules and the reader of the data set."""
+    return get_code(*modules, PLAN.get_reader_module(wildcards.dataset))
 
 
 def get_stimuli_code(wildcards):
@@ -124,19 +125,31 @@ def get_stimuli_code(wildcards):
 
 
 def get_responses_code(wildcards):
-    return get_reader_code(wildcards, "brainalign.responses.command")
+    """Digest of building responses: also what builds them of this kind of recording."""
+    return get_reader_code(
+        wildcards,
+        "brainalign.responses.command",
+        PLAN.get_response_module(wildcards.dataset),
+    )
+
+
+def get_simulator_code(wildcards):
+    return get_code(
+        "brainalign.raw.simulate_command", PLAN.get_simulator_module(wildcards.dataset)
+    )
 
 
 def get_fit_code(wildcards):
     """Digest of fitting one method: other methods may change without a rerun."""
     return get_code(
-        "brainalign.methods.fit_command", PLAN.get_method_module(wildcards.method)
+        "brainalign.methods.fit_command", *PLAN.list_method_modules(wildcards.method)
     )
 
 
 def get_prediction_code(wildcards):
     return get_code(
-        "brainalign.methods.predict_command", PLAN.get_method_module(wildcards.method)
+        "brainalign.methods.predict_command",
+        *PLAN.list_method_modules(wildcards.method),
     )
 
 

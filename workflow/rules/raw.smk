@@ -21,14 +21,14 @@ rule simulate_world:
         " > {log:q} 2>&1"
 
 
-rule simulate_it:
-    """Simulate IT recordings of two animals as NWB files."""
+rule simulate_recording:
+    """Simulate a recording of the world's stimuli in raw files."""
     input:
         world=rules.simulate_world.output.world,
     output:
         recording=directory(f"{RESULTS}/raw/{{dataset}}"),
     log:
-        f"{RESULTS}/logs/simulate_it/{{dataset}}.log",
+        f"{RESULTS}/logs/simulate/{{dataset}}.log",
     conda:
         "../../envs/base.yaml"
     threads: 1
@@ -37,7 +37,7 @@ rule simulate_it:
         runtime=30,
     params:
         options=get_recording_options,
-        code=get_code("brainalign.raw.it_command"),
+        code=get_simulator_code,
     shell:
-        "brainalign simulate-it --dataset {wildcards.dataset:q} --world {input.world:q}"
+        "brainalign simulate --dataset {wildcards.dataset:q} --world {input.world:q}"
         " --options {params.options:q} --output {output.recording:q} > {log:q} 2>&1"

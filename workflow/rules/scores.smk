@@ -17,7 +17,7 @@ rule score:
         runtime=60,
     params:
         options=get_scores_options,
-        code=get_code("brainalign.evaluation.score_command"),
+        code=get_code("brainalign.evaluation.score_command", *list_scorer_modules()),
     shell:
         "brainalign score --predictions {input.predictions:q} --options {params.options:q}"
         " --output {output.scores:q} > {log:q} 2>&1"

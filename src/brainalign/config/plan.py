@@ -9,8 +9,8 @@ from brainalign.config.models import Config
 from brainalign.errors import InputError
 from brainalign.features.options import WorldCLIPOptions, WorldDINOOptions
 from brainalign.methods.registry import METHODS
-from brainalign.raw.options import SimulatedITDataset
-from brainalign.raw.registry import READERS, open_raw_dataset
+from brainalign.raw.registry import READERS, SIMULATORS, open_raw_dataset
+from brainalign.responses.registry import get_builder_module
 
 
 @dataclass(frozen=True, order=True)
@@ -70,7 +70,7 @@ class Plan:
 
     def is_simulated(self, dataset: str) -> bool:
         """Tell whether the workflow makes the raw data of a data set itself."""
-        return isinstance(self.config.datasets.get(dataset), SimulatedITDataset)
+        return dataset in self.config.datasets and self.config.datasets[dataset].is_simulated
 
     def has_stimuli(self, dataset: str) -> bool:
         """Tell whether an experiment needs the images of a data set."""
@@ -91,16 +91,25 @@ class Plan:
             If the raw files of the data set cannot be found.
         """
         options = self.config.datasets[dataset]
-        if isinstance(options, SimulatedITDataset):
-            return sorted(options.simulation.subjects)
+        if options.is_simulated:
+            return options.list_simulated_subjects()
         return open_raw_dataset(options).list_subjects()
 
     def get_reader_module(self, dataset: str) -> str:
         """Name the module that reads the raw files of a data set."""
         return READERS[self.config.datasets[dataset].kind].split(":")[0]
 
-    def get_method_module(self, name: str) -> str:
-        """Name the module of a configured method.
+    def get_simulator_module(self, dataset: str) -> str:
+        """Name the module that simulates a data set."""
+        return SIMULATORS[self.config.datasets[dataset].kind].split(":")[0]
+
+    def get_response_module(self, dataset: str) -> str:
+        """Name the module that builds the responses of a data set."""
+        options = self.config.datasets[dataset]
+        return get_builder_module(options.modality, options.design)
+
+    def list_method_modules(self, name: str) -> list[str]:
+        """Name the modules of a configured method: its own and that of its experiments.
 
         Raises
         ------
@@ -110,7 +119,8 @@ class Plan:
         if name not in self.config.methods:
             raise InputError(f"no method named '{name}' in the configuration")
         registered = str(getattr(self.config.methods[name], "method", name))
-        return METHODS[registered].method.split(":")[0]
+        entry = METHODS[registered]
+        return [entry.method.split(":")[0], entry.experiment]
 
     def list_response_stores(self) -> list[str]:
         """List the response stores of all data sets and subjects."""

@@ -27,7 +27,14 @@ def run(arguments: argparse.Namespace) -> None:
     recorder = ProvenanceRecorder("scores", {}, {str(path): path for path in paths})
     trees = [read_store(path, "scores") for path in paths]
     scores = pd.concat([read_score_table(tree) for tree in trees], ignore_index=True)
-    queries = pd.concat([read_score_table(tree, "queries") for tree in trees], ignore_index=True)
-    write_store(arguments.output, compose_score_tree(scores, queries), "scores", recorder.finish())
+    names = sorted({str(name) for tree in trees for name in tree.children} - {"table"})
+    details = {
+        name: pd.concat(
+            [read_score_table(tree, name) for tree in trees if name in tree.children],
+            ignore_index=True,
+        )
+        for name in names
+    }
+    write_store(arguments.output, compose_score_tree(scores, details), "scores", recorder.finish())
     with publish_file(arguments.table) as draft:
         scores[list(COLUMNS)].to_csv(draft, index=False, float_format="%.6g")

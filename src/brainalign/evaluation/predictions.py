@@ -50,7 +50,7 @@ class Gallery:
 
 def score_predictions(
     predictions: xr.DataTree, options: EvaluationOptions
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
     """Score the predictions of one method on one data set with one backbone.
 
     Parameters
@@ -66,8 +66,8 @@ def score_predictions(
         Tidy: one row per subject, area, matching, response, seed, task and metric. ``response`` is
         ``mean`` (over repeats) or ``single`` (one presentation). ``all`` pools queries over
         subjects or seeds; bootstrap draws are over stimuli there too.
-    queries : pandas.DataFrame
-        For each query of mean responses the counts behind its rank.
+    details : dict of str to pandas.DataFrame
+        ``queries``: for each query of mean responses the counts behind its rank.
     """
     ranks: dict[_Key, DiscriminationRanks] = {}
     ceilings = []
@@ -96,7 +96,7 @@ def score_predictions(
         ignore_index=True,
     )
     scores = _add_seed_spread(_add_ceilings(scores, pd.concat(ceilings, ignore_index=True)))
-    return scores, _list_queries(ranks)
+    return scores, {"queries": _list_queries(ranks)}
 
 
 def _iterate_groups(predictions: xr.DataTree) -> Iterator[tuple[str, str, str, xr.Dataset]]:

@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Publish the score store of one experiment."""
-    from brainalign.evaluation.predictions import score_predictions
+    from brainalign.evaluation.registry import score_all
     from brainalign.evaluation.table import compose_score_tree
     from brainalign.stores.provenance import ProvenanceRecorder
     from brainalign.stores.read import read_store
@@ -30,7 +30,9 @@ def run(arguments: argparse.Namespace) -> None:
     names = {
         name: str(predictions.attrs[name]) for name in ("dataset", "method", "backbone", "feature")
     }
-    scores, queries = score_predictions(predictions, evaluation)
-    tree = compose_score_tree(scores.assign(**names), queries.assign(**names))
+    scores, details = score_all(predictions, evaluation)
+    tree = compose_score_tree(
+        scores.assign(**names), {name: table.assign(**names) for name, table in details.items()}
+    )
     tree.attrs.update(names)
     write_store(arguments.output, tree, "scores", recorder.finish())

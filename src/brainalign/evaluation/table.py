@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -29,26 +32,53 @@ COLUMNS: dict[str, str] = {
     "n_queries": "number of queries",
 }
 
+# What stands in columns that a kind of prediction has no use for.
+_EMPTY: dict[str, str | int] = {"subject": "all", "area": "all", "seed": "all", "n_queries": 0}
 _NUMBERS = ("value", "ci_low", "ci_high", "chance", "ceiling", "seed_sd", "n_candidates")
 
 
-def compose_score_tree(scores: pd.DataFrame, queries: pd.DataFrame) -> xr.DataTree:
-    """Put the tidy table and the counts per query into a tree for a score store.
+def compose_score_tree(scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> xr.DataTree:
+    """Put the tidy table and the tables behind it into a tree for a score store.
 
     Parameters
     ----------
     scores : pandas.DataFrame
-        With the columns of :data:`COLUMNS`.
-    queries : pandas.DataFrame
-        Counts per query, any columns.
+        With the columns of :data:`COLUMNS`; a kind of prediction that has no use for one of them
+        may leave it out.
+    details : mapping of str to pandas.DataFrame
+        Tables by name of their group, any columns: ``queries``, ``units`` …
     """
-    table = _to_dataset(scores[list(COLUMNS)], "row")
+    table = _to_dataset(complete_scores(scores), "row")
     for column, description in COLUMNS.items():
         table[column].attrs.update({"long_name": description, "units": "1"})
-    counts = _to_dataset(queries, "query")
-    for name in counts.data_vars:
-        counts[name].attrs.update({"long_name": str(name).replace("_", " "), "units": "1"})
-    return xr.DataTree.from_dict({"/": xr.Dataset(), "/table": table, "/queries": counts})
+    groups = {"/": xr.Dataset(), "/table": table}
+    for group, rows in details.items():
+        groups[f"/{group}"] = _to_dataset(rows, "row")
+        for name in groups[f"/{group}"].data_vars:
+            groups[f"/{group}"][name].attrs.update(
+                {"long_name": str(name).replace("_", " "), "units": "1"}
+            )
+    return xr.DataTree.from_dict(groups)
+
+
+def complete_scores(scores: pd.DataFrame) -> pd.DataFrame:
+    """Put the columns of :data:`COLUMNS` into order; those that are missing become empty.
+
+    Returns
+    -------
+    completed : pandas.DataFrame
+        Text that is missing is ``all`` for pooled identities and ``none`` elsewhere, numbers NaN,
+        counts 0.
+    """
+    completed = pd.DataFrame(index=scores.index)
+    for column in COLUMNS:
+        if column in scores:
+            completed[column] = scores[column]
+        elif column in _NUMBERS:
+            completed[column] = np.nan
+        else:
+            completed[column] = _EMPTY.get(column, "none")
+    return completed
 
 
 def read_score_table(tree: xr.DataTree, group: str = "table") -> pd.DataFrame:
@@ -58,8 +88,8 @@ def read_score_table(tree: xr.DataTree, group: str = "table") -> pd.DataFrame:
     ----------
     tree : xarray.DataTree
         A store of kind ``scores``.
-    group : {"table", "queries"}
-        The tidy scores, or the counts per query.
+    group : str
+        ``table`` for the tidy scores, or the name of a table behind them, such as ``queries``.
     """
     dataset = tree[group].to_dataset()
     columns = {

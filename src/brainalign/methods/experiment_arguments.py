@@ -25,8 +25,3 @@ def list_inputs(arguments: argparse.Namespace) -> dict[str, Path]:
     """List the stores of an experiment by role, for its provenance."""
     responses = {f"responses/{path.stem}": path for path in arguments.responses}
     return {"stimuli": arguments.stimuli, "features": arguments.features, **responses}
-
-
-def name_part(area: str, seed: int, fold: int) -> str:
-    """Name one fit of an experiment, as its weights and checkpoints are prefixed."""
-    return f"area-{area}/seed-{seed}/fold-{fold}/"

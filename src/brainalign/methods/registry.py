@@ -21,10 +21,13 @@ class MethodEntry:
     ----------
     method, options : str
         ``module:Class`` of the method and of its options; the latter imports no torch.
+    experiment : str
+        Module that fits and predicts from stores, see :mod:`brainalign.methods.experiment`.
     """
 
     method: str
     options: str
+    experiment: str = "brainalign.methods.image_alignment"
 
 
 METHODS: dict[str, MethodEntry] = {
@@ -91,6 +94,22 @@ def get_method_options(name: str) -> type[Options]:
         The name is unknown; the known and the nearest ones are named.
     """
     return _import_class(_get_entry(name).options)
+
+
+def get_experiment_module(name: str) -> str:
+    """Name the module that fits and predicts a method from stores.
+
+    Parameters
+    ----------
+    name : str
+        Name in `METHODS`.
+
+    Raises
+    ------
+    InputError
+        The name is unknown; the known and the nearest ones are named.
+    """
+    return _get_entry(name).experiment
 
 
 def _get_entry(name: str) -> MethodEntry:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -35,10 +35,27 @@ def check_name(name: str) -> str:
 Name = Annotated[str, AfterValidator(check_name)]
 
 
-class SpikeDatasetOptions(Options):
+class RecordedDataset(Options):
+    """What every data set declares of itself, so that the workflow knows which jobs it needs."""
+
+    modality: ClassVar[Literal["spikes", "fmri"]]
+    design: ClassVar[Literal["images", "movies"]]
+    is_simulated: ClassVar[bool] = False
+
+    def get_simulation(self) -> Any:
+        """Give the options ``simulation`` of a simulated data set; None for recordings of others."""
+        return getattr(self, "simulation", None)
+
+    def list_simulated_subjects(self) -> list[str]:
+        """List the subjects that will be simulated, sorted; none for recordings of others."""
+        return sorted(self.get_simulation().subjects) if self.is_simulated else []
+
+
+class SpikeDatasetOptions(RecordedDataset):
     """What every data set of spikes and images has."""
 
-    design: ClassVar[Literal["images", "movies"]] = "images"
+    modality = "spikes"
+    design = "images"
 
     stimuli: StimuliOptions = Field(StimuliOptions(), description="Decoding and split of stimuli.")
     responses: SpikeResponseOptions = Field(
@@ -48,6 +65,8 @@ class SpikeDatasetOptions(Options):
 
 class SimulatedITDataset(SpikeDatasetOptions):
     """Macaque IT in the simulated world: NWB files with planted tuning."""
+
+    is_simulated = True
 
     kind: Literal["simulated_it"] = Field(description="Discriminates the data sets.")
     simulation: SimulatedITOptions = Field(

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from brainalign.errors import InputError
 from brainalign.options import suggest_name
-from brainalign.raw.options import NWBDataset, SimulatedITDataset, SpikeDatasetOptions
+from brainalign.raw.options import (
+    NWBDataset,
+    RecordedDataset,
+    SimulatedITDataset,
+    SpikeDatasetOptions,
+)
 from brainalign.raw.recording import RawDataset
 
 READERS = {
@@ -15,6 +22,33 @@ READERS = {
     "simulated_it": "brainalign.raw.nwb_dataset:NWBFolder",
     "onken2016_salamander": "brainalign.raw.onken2016:Onken2016Salamander",
 }
+
+SIMULATORS = {
+    "simulated_it": "brainalign.raw.simulate.it_recording:write_it_recording",
+}
+"""Kind of simulated data set → what writes its raw files, given folder, world and options."""
+
+
+def get_simulator(options: RecordedDataset) -> Callable[[Path, Path, Any], None]:
+    """Import the function that writes the raw files of a simulated data set.
+
+    Parameters
+    ----------
+    options : RecordedDataset
+        Options of the data set; ``kind`` chooses the simulator.
+
+    Raises
+    ------
+    InputError
+        If the kind is not simulated.
+    """
+    kind = str(getattr(options, "kind", ""))
+    if kind not in SIMULATORS:
+        raise InputError(
+            f"data sets of kind '{kind}' are not simulated", expected=" or ".join(SIMULATORS)
+        )
+    module, name = SIMULATORS[kind].split(":")
+    return getattr(import_module(module), name)
 
 
 def open_raw_dataset(

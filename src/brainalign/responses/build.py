@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from brainalign.errors import InputError
-from brainalign.raw.recording import SpikeSession
+from brainalign.raw.recording import RawDataset, SpikeSession
 from brainalign.responses.counts import count_spikes, number_repeats, subtract_baseline
 from brainalign.responses.normalisation import (
     apply_session_statistics,
@@ -23,6 +23,23 @@ from brainalign.responses.reliability import (
 )
 from brainalign.stimuli.read import StimulusSplits
 from brainalign.stores.read import read_labels
+
+
+def build_spike_responses(
+    dataset: RawDataset, subject: str, options: SpikeResponseOptions, splits: StimulusSplits | None
+) -> xr.Dataset:
+    """Build the responses of one subject of a data set of spikes and images.
+
+    Parameters
+    ----------
+    dataset : RawDataset
+        Gives the sessions of the subject.
+    subject : str
+        Id of the subject.
+    options, splits
+        As :func:`build_image_responses` takes them.
+    """
+    return build_image_responses(dataset.read_sessions(subject), options, splits)
 
 
 def build_image_responses(

@@ -1,4 +1,4 @@
-"""Turn the spikes of one subject into responses with reliability and noise ceilings."""
+"""Turn the recording of one subject into responses with reliability and noise ceilings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Publish the response store of one subject."""
     from brainalign.raw.registry import open_raw_dataset
-    from brainalign.responses.build import build_image_responses
+    from brainalign.responses.registry import get_response_builder
     from brainalign.stimuli.read import read_splits
     from brainalign.stores.provenance import ProvenanceRecorder
     from brainalign.stores.write import write_store
@@ -40,8 +40,7 @@ def run(arguments: argparse.Namespace) -> None:
     )
     dataset = open_raw_dataset(dataset_options, arguments.recording, arguments.world)
     splits = read_splits(arguments.stimuli) if arguments.stimuli is not None else None
-    responses = build_image_responses(
-        dataset.read_sessions(arguments.subject), dataset_options.responses, splits
-    )
+    build = get_response_builder(dataset_options.modality, dataset_options.design)
+    responses = build(dataset, arguments.subject, dataset_options.responses, splits)
     responses.attrs.update({"dataset": arguments.dataset, "subject": arguments.subject})
     write_store(arguments.output, responses, "responses", recorder.finish())

@@ -48,7 +48,9 @@ def make_group(noise: float, n_seeds: int = 2, n_folds: int = 1, seed: int = 0) 
 
 
 def score(groups: dict[str, xr.Dataset]):
-    return score_predictions(xr.DataTree.from_dict({"/": xr.Dataset(), **groups}), OPTIONS)
+    tree = xr.DataTree.from_dict({"/": xr.Dataset(), **groups})
+    scores, details = score_predictions(tree, OPTIONS)
+    return scores, details["queries"]
 
 
 def take(scores, **wanted):

@@ -214,7 +214,8 @@ def write_scores(results: Path, predictions: list[Path]) -> Path:
     for path in predictions:
         tree = xr.open_datatree(path, engine="zarr")
         names = {name: tree.attrs[name] for name in ("dataset", "method", "backbone", "feature")}
-        scores, queries = (table.assign(**names) for table in score_predictions(tree, options))
+        scores, details = score_predictions(tree, options)
+        scores, queries = scores.assign(**names), details["queries"].assign(**names)
         store = results / "scores" / path.relative_to(results / "predictions")
         recorder = ProvenanceRecorder("scores", {"evaluation": {"n_bootstrap": 50}}, {"p": path})
         write_store(store, compose_score_tree(scores, queries), "scores", recorder.finish())

@@ -1,4 +1,4 @@
-"""Simulate recordings of macaque IT that watches the world's objects, as NWB files."""
+"""Simulate a recording of the world's stimuli, in the files that a laboratory would have."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from brainalign.progress import announce
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of ``brainalign simulate-it``."""
+    """Add the arguments of ``brainalign simulate``."""
     parser.add_argument("--dataset", required=True, help="name of the data set")
     parser.add_argument("--world", type=Path, required=True, help="folder of the simulated world")
     add_job_arguments(parser)
@@ -19,22 +19,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Publish the folder of the recording."""
-    from brainalign.errors import InputError
-    from brainalign.raw.options import SimulatedITDataset
-    from brainalign.raw.simulate.it_recording import write_it_recording
+    from brainalign.raw.registry import get_simulator
     from brainalign.stores.manifest import read_manifest
     from brainalign.stores.provenance import ProvenanceRecorder
     from brainalign.stores.publish import publish_folder
 
     options = read_job_options(arguments, describe_recording, arguments.dataset)
     dataset = read_dataset_options(options)
-    if not isinstance(dataset, SimulatedITDataset):
-        raise InputError(
-            "is no simulated IT recording", where=arguments.dataset, expected="kind: simulated_it"
-        )
+    write_recording = get_simulator(dataset)
+    simulation = dataset.get_simulation()
     read_manifest(arguments.world)
     recorder = ProvenanceRecorder("raw", options, {"world": arguments.world})
     with publish_folder(arguments.output, "raw", recorder.record) as draft:
-        with announce("simulating spikes"):
-            write_it_recording(draft, arguments.world, dataset.simulation)
-        recorder.finish(seeds=[dataset.simulation.seed])
+        with announce(f"simulating {arguments.dataset}"):
+            write_recording(draft, arguments.world, simulation)
+        recorder.finish(seeds=[simulation.seed])
