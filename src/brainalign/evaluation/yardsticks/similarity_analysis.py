@@ -105,12 +105,14 @@ def estimate_rdm_ceiling(rdms: ArrayLike, by_rank: bool = True) -> RDMCeiling:
     standard = _standardise(rdms, by_rank)
     if len(standard) < 2:
         return RDMCeiling(float("nan"), float("nan"))
-    total = standard.sum(axis=0)
-    upper = _standardise(total[None], by_rank)[0]
-    others = _standardise(total - standard, by_rank)
+    # Sums of ranks are exact, so that their ties stay ties when they are ranked again.
+    summands = rankdata(rdms, axis=1) if by_rank else standard
+    total = summands.sum(axis=0)
+    best = _standardise(total[None], by_rank)[0]
+    others = _standardise(total - summands, by_rank)
     return RDMCeiling(
         lower=float(np.mean(np.sum(standard * others, axis=1))),
-        upper=float(np.mean(standard @ upper)),
+        upper=float(np.mean(standard @ best)),
     )
 
 
