@@ -43,7 +43,7 @@ class RecordedDataset(Options):
     is_simulated: ClassVar[bool] = False
 
     def get_simulation(self) -> Any:
-        """Give the options ``simulation`` of a simulated data set; None for recordings of others."""
+        """Give the options of a simulation; None for data sets that are not simulated."""
         return getattr(self, "simulation", None)
 
     def list_simulated_subjects(self) -> list[str]:
