@@ -47,6 +47,9 @@ VERBS: dict[str, Verb] = {
     "fit": Verb("brainalign.methods.fit_command", "fit a method with all seeds and folds"),
     "predict": Verb("brainalign.methods.predict_command", "embed test stimuli and responses"),
     "score": Verb("brainalign.evaluation.score_command", "score predictions"),
+    "yardsticks": Verb(
+        "brainalign.evaluation.yardsticks.command", "measure all layers of a backbone"
+    ),
     "collect": Verb("brainalign.evaluation.collect_command", "join all scores into one table"),
     "report": Verb("brainalign.report.command", "draw the figures and write the page"),
     "inspect": Verb(

@@ -115,6 +115,10 @@ def get_scores_options(wildcards):
     return get_options(job_options.describe_scores)
 
 
+def get_yardsticks_options(wildcards):
+    return get_options(job_options.describe_yardsticks, wildcards.dataset)
+
+
 def get_reader_code(wildcards, *modules):
     """Digest of a stage that reads raw data: its modules and the reader of the data set."""
     return get_code(*modules, PLAN.get_reader_module(wildcards.dataset))

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from brainalign.config.models import METHOD_CHOICES, Config
 from brainalign.errors import InputError
 from brainalign.evaluation.options import EvaluationOptions
+from brainalign.evaluation.yardsticks.options import YardstickOptions
 from brainalign.features.options import BackboneOptions, ExtractionOptions
 from brainalign.options import Options, suggest_name
 from brainalign.raw.options import DatasetOptions, SpikeDatasetOptions
@@ -94,6 +95,20 @@ def describe_prediction(config: Config, method: str, dataset: str, backbone: str
 def describe_scores(config: Config) -> JobOptions:
     """Options of the rule that scores predictions."""
     return {"evaluation": _dump(config.evaluation)}
+
+
+def describe_yardsticks(config: Config, dataset: str) -> JobOptions:
+    """Options of the rule that measures all layers of a backbone."""
+    recording = _look_up(config.datasets, dataset, "data set")
+    return {
+        "yardsticks": _dump(config.yardsticks, exclude={"enabled"}),
+        "normalisation": recording.responses.normalisation,
+    }
+
+
+def read_yardstick_options(options: JobOptions) -> YardstickOptions:
+    """Check the options of the yardsticks that a job was given."""
+    return _validate(TypeAdapter(YardstickOptions), options, "yardsticks")
 
 
 def read_dataset_options(options: JobOptions) -> SpikeDatasetOptions:

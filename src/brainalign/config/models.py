@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError, create_model, field_validator, mode
 from pydantic_core import InitErrorDetails
 
 from brainalign.evaluation.options import EvaluationOptions
+from brainalign.evaluation.yardsticks.options import YardstickOptions
 from brainalign.features.options import BackboneOptions
 from brainalign.methods.registry import METHODS, get_method_options
 from brainalign.options import Options, suggest_name
@@ -83,6 +84,9 @@ class Config(Options):
         [], description="What is run: rows of data sets x backbones x methods."
     )
     evaluation: EvaluationOptions = Field(EvaluationOptions(), description="Metrics and intervals.")
+    yardsticks: YardstickOptions = Field(
+        YardstickOptions(), description="Common yardsticks of all backbones."
+    )
 
     @field_validator("methods", mode="before")
     @classmethod
@@ -95,6 +99,13 @@ class Config(Options):
             else entry
             for name, entry in methods.items()
         }
+
+    @field_validator("methods")
+    @classmethod
+    def _check_method_names(cls, methods: dict[str, Any]) -> dict[str, Any]:
+        if "yardstick" in methods:
+            raise ValueError("'yardstick' names the common yardsticks; choose another name")
+        return methods
 
     @field_validator("seeds")
     @classmethod

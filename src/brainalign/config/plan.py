@@ -68,6 +68,17 @@ class Plan:
             }
         )
 
+    @functools.cached_property
+    def yardsticks(self) -> list[tuple[str, str]]:
+        """Pairs of data set and backbone whose layers are measured, sorted."""
+        if not self.config.yardsticks.enabled:
+            return []
+        return [
+            (dataset, backbone)
+            for dataset, backbone in self.features
+            if self.config.datasets[dataset].design == "images"
+        ]
+
     def is_simulated(self, dataset: str) -> bool:
         """Tell whether the workflow makes the raw data of a data set itself."""
         return dataset in self.config.datasets and self.config.datasets[dataset].is_simulated
@@ -131,11 +142,14 @@ class Plan:
         ]
 
     def list_score_stores(self) -> list[str]:
-        """List the score stores of all fits."""
-        return [
-            f"{self.config.results}/scores/{row.method}/{row.dataset}/{row.backbone}.zarr"
-            for row in self.rows
+        """List the score stores of all fits and yardsticks."""
+        results = self.config.results
+        fits = [f"{results}/scores/{r.method}/{r.dataset}/{r.backbone}.zarr" for r in self.rows]
+        yardsticks = [
+            f"{results}/scores/yardstick/{dataset}/{backbone}.zarr"
+            for dataset, backbone in self.yardsticks
         ]
+        return [*fits, *yardsticks]
 
     def list_report_inputs(self) -> list[str]:
         """List every store that the report shows."""
@@ -150,7 +164,7 @@ class Plan:
         features = [f"{results}/features/{d}/{b}.zarr" for d, b in self.features]
         trained = sorted({b for _, b in self.features if self.is_trained(b)})
         backbones = [f"{results}/backbones/{name}" for name in trained]
-        scores = [f"{results}/scores.zarr"] if self.rows else []
+        scores = [f"{results}/scores.zarr"] if self.list_score_stores() else []
         return [
             *stimuli,
             *self.list_response_stores(),
@@ -166,5 +180,7 @@ class Plan:
         results = self.config.results
         if not self.config.experiments:
             return []
-        scores = [f"{results}/scores.csv", f"{results}/scores.zarr"] if self.rows else []
+        scores = (
+            [f"{results}/scores.csv", f"{results}/scores.zarr"] if self.list_score_stores() else []
+        )
         return [*self.list_response_stores(), *scores, f"{results}/report"]

@@ -30,6 +30,32 @@ def draw_weights(n_stimuli: int, n_draws: int, seed: int) -> NDArray[np.float64]
     return generator.multinomial(n_stimuli, share, size=n_draws).astype(np.float64)
 
 
+def draw_halves(n_stimuli: int, n_draws: int, seed: int) -> NDArray[np.float64]:
+    """Draw random halves of the stimuli, without replacement.
+
+    Parameters
+    ----------
+    n_stimuli, n_draws : int
+        Number of stimuli and of halves.
+    seed : int
+        Seed.
+
+    Returns
+    -------
+    weights : array of shape (n_draws, n_stimuli)
+        1 for stimuli of the half, 0 for the others.
+
+    Notes
+    -----
+    A stimulus that is drawn twice resembles itself, which raises CKA in every bootstrap draw. Over
+    halves a statistic varies about as much as over new samples of the full size (delete-half
+    jackknife, Shao & Wu 1989), and no stimulus comes twice.
+    """
+    generator = np.random.default_rng(seed)
+    ranks = generator.random((n_draws, n_stimuli)).argsort(axis=1).argsort(axis=1)
+    return (ranks < n_stimuli // 2).astype(np.float64)
+
+
 def bootstrap_rdm_correlation(
     first: NDArray[np.float64], second: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
@@ -59,7 +85,7 @@ def bootstrap_rdm_correlation(
     return _divide(covariance, variance_x * variance_y)
 
 
-def bootstrap_cka(
+def resample_cka(
     first: NDArray[np.float64], second: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Linear CKA of two representations over draws of stimuli.
@@ -69,7 +95,7 @@ def bootstrap_cka(
     first, second : array of shape (n_stimuli, n_stimuli)
         Gram matrices, centred over all stimuli; each draw centres them anew.
     weights : array of shape (n_draws, n_stimuli)
-        From :func:`draw_weights`.
+        From :func:`draw_halves`.
 
     Returns
     -------

@@ -9,9 +9,10 @@ from scipy.stats import spearmanr
 from brainalign.errors import InputError
 from brainalign.evaluation.yardsticks.permutation import compare_by_permutation, square_rdms
 from brainalign.evaluation.yardsticks.resampling import (
-    bootstrap_cka,
     bootstrap_rdm_correlation,
+    draw_halves,
     draw_weights,
+    resample_cka,
 )
 from brainalign.evaluation.yardsticks.similarity_analysis import (
     compare_rdms,
@@ -119,7 +120,7 @@ def test_bootstrap_draws_are_those_of_resampled_matrices() -> None:
         square += square.T
     rsa = bootstrap_rdm_correlation(*squares, weights)
     grams = [compute_centred_gram(pattern) for pattern in (first, second)]
-    cka = bootstrap_cka(*grams, weights)
+    cka = resample_cka(*grams, weights)
     for draw, row in enumerate(weights.astype(int)):
         chosen = np.repeat(np.arange(N_STIMULI), row)
         distinct = chosen[:, None] != chosen[None, :]
@@ -180,3 +181,27 @@ def test_squared_rdms_multiply_to_their_correlation() -> None:
     ranks = np.argsort(np.argsort(rdms, axis=1), axis=1).astype(float)
     squares = square_rdms(ranks, N_STIMULI)
     assert np.sum(squares[0] * squares[1]) == pytest.approx(spearmanr(*rdms).statistic)
+
+
+def test_halves_hold_every_stimulus_once_or_not() -> None:
+    halves = draw_halves(15, 200, seed=0)
+    assert set(np.unique(halves)) == {0.0, 1.0}
+    assert (halves.sum(axis=1) == 7).all()
+    assert np.abs(halves.mean(axis=0) - 7 / 15).max() < 0.15
+
+
+def test_spread_over_halves_is_that_over_new_samples() -> None:
+    """Of representations that share a part, drawn anew 150 times."""
+
+    def draw_pair(seed: int) -> list[np.ndarray]:
+        generator = np.random.default_rng(seed)
+        common = generator.normal(size=(60, 4))
+        return [
+            compute_centred_gram(common + generator.normal(size=common.shape)) for _ in range(2)
+        ]
+
+    values = [float(np.sum(np.multiply(*draw_pair(seed)))) for seed in range(150)]
+    spreads = [
+        resample_cka(*draw_pair(seed), draw_halves(60, 200, seed)).std() for seed in range(20)
+    ]
+    assert np.mean(spreads) == pytest.approx(np.std(values), rel=0.3)
