@@ -27,6 +27,8 @@ from brainalign.report.sections.similarity import compose_similarity
 from brainalign.report.sections.stimuli import compose_stimuli
 from brainalign.report.sections.summary import compose_summary
 from brainalign.report.sections.training import compose_training
+from brainalign.report.sections.yardsticks import METHOD as YARDSTICK
+from brainalign.report.sections.yardsticks import compose_yardsticks
 
 _FOLDER = Path(__file__).parent
 _TEMPLATE, _STYLE_SHEET = "page.html", "page.css"
@@ -94,6 +96,7 @@ def _compose_sections(run: Run) -> list[Section]:
         _compose_scores(run, scores, floors),
         compose_retrieval(run, floors),
         compose_similarity(run, floors),
+        compose_yardsticks(scores),
         compose_training(run),
         compose_recordings(recordings),
         compose_stimuli(run),
@@ -105,6 +108,9 @@ def _compose_sections(run: Run) -> list[Section]:
 
 def _compose_scores(run: Run, scores: pd.DataFrame | None, floors: list[str]) -> Section | None:
     if scores is None or not len(scores):
+        return None
+    scores = scores[scores["method"] != YARDSTICK]
+    if not len(scores):
         return None
     colours = assign_colours([*run.list_methods(), *scores["method"]])
     return compose_scores(scores, colours, floors, _find_level(run))

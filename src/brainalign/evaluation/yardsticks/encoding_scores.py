@@ -111,13 +111,14 @@ def _summarise_area(
     chosen = subject.choose_units(area)
     ceiling = subject.noise_ceiling[chosen]
     by_layer = {layer: table[table["feature"] == layer][chosen] for layer in draws}
-    best = max(by_layer, key=lambda layer: np.nanmean(by_layer[layer]["validation_pearson"]))
+    validation = {layer: units["validation_pearson"] for layer, units in by_layer.items()}
+    best = max(validation, key=lambda layer: np.nan_to_num(validation[layer]).mean())
     tails = [(1 - options.level) / 2 * 100, (1 + options.level) / 2 * 100]
     rows: list[dict[str, object]] = []
     for layer, units in by_layer.items():
         drawn = draws[layer][:, chosen]
         for metric, values, resampled, bound in (
-            ("pearson", units["pearson"], drawn, np.sqrt(np.clip(ceiling, 0, None)).mean()),
+            ("pearson", units["pearson"], drawn, _average(np.sqrt(np.clip(ceiling, 0, None)))),
             (
                 "normalised_pearson",
                 units["normalised_pearson"],
@@ -125,14 +126,18 @@ def _summarise_area(
                 1.0,
             ),
         ):
-            low, high = np.percentile(np.nanmean(resampled, axis=1), tails)
+            drawn_means = _average(resampled)
+            is_known = np.isfinite(drawn_means)
+            low, high = (
+                np.percentile(drawn_means[is_known], tails) if is_known.any() else (np.nan, np.nan)
+            )
             row: dict[str, object] = {
                 "area": area,
                 "feature": layer,
                 "task": TASK,
                 "metric": metric,
                 "direction": "higher",
-                "value": np.nanmean(values),
+                "value": float(_average(values.to_numpy())),
                 "ci_low": low,
                 "ci_high": high,
                 "chance": 0.0,
@@ -142,3 +147,11 @@ def _summarise_area(
             if layer == best:
                 rows.append({**row, "matching": BEST})
     return rows
+
+
+def _average(values: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Average over units that have a value, along the last axis; NaN where none has."""
+    known = np.isfinite(values)
+    count = known.sum(axis=-1)
+    total = np.where(known, values, 0.0).sum(axis=-1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)

@@ -42,13 +42,13 @@ class YardstickSubject:
     subject : str
         Id of the subject.
     unit, area : array of shape (n_units,) of str
-        Units that responded to every stimulus of every split and have a noise ceiling.
+        Units that were recorded with every stimulus of every split.
     noise_ceiling : array of shape (n_units,)
-        Explainable share of the variance of mean responses.
+        Explainable share of the variance of mean responses; NaN where repeats are too few.
     folds : list of FoldResponses
         One per fold.
     n_left_out : int
-        Units without a ceiling or with missing responses.
+        Units with missing responses.
     """
 
     subject: str
@@ -98,7 +98,7 @@ def read_subject(path: Path, splits: StimulusSplits, normalisation: str) -> Yard
     Raises
     ------
     InputError
-        If no unit has a ceiling and a response to every stimulus.
+        If no unit has a response to every stimulus.
     """
     store = read_store(path, "responses").to_dataset()
     shown = read_labels(store, "stimulus")
@@ -113,13 +113,14 @@ def read_subject(path: Path, splits: StimulusSplits, normalisation: str) -> Yard
             split: mean_over_repeats(response, shown, ids)[0] for split, ids in stimulus.items()
         }
         folds.append(FoldResponses(stimulus, means))
-    kept = (read_labels(store, "unit_status") == "ok") & np.all(
-        [np.isfinite(mean).all(axis=0) for fold in folds for mean in fold.response.values()], axis=0
-    )
+    everything = [mean for fold in folds for mean in fold.response.values()]
+    kept = np.all([np.isfinite(mean).all(axis=0) for mean in everything], axis=0)
     subject = str(store.attrs["subject"])
     if not kept.any():
         raise InputError(
-            f"no unit of subject '{subject}' has a noise ceiling and all responses", where=path
+            f"no unit of subject '{subject}' was recorded with all stimuli",
+            where=path,
+            remedy="Leave the subject out, or set yardsticks.enabled: false.",
         )
     return YardstickSubject(
         subject=subject,
