@@ -110,6 +110,7 @@ ALL_STAGES = {
     "fit",
     "predict",
     "score",
+    "yardsticks",
     "collect",
 }
 
@@ -199,7 +200,7 @@ def test_a_second_call_does_nothing(finished: Project) -> None:
         (
             "responses: {n_half_splits: 2",
             "responses: {n_half_splits: 3",
-            {"responses", "fit", "predict", "score", "collect"},
+            {"responses", "fit", "predict", "score", "yardsticks", "collect"},
         ),
         ("n_scenes: 0", "n_scenes: 2", ALL_STAGES),
     ],

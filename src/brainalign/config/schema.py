@@ -48,6 +48,7 @@ _SECTIONS = {
     "experiments": "A list of rows; each runs all of its data sets with all of its backbones and "
     "all of its methods.",
     "evaluation": "Metrics and intervals.",
+    "yardsticks": "Common yardsticks of all backbones, see docs/yardsticks.md.",
 }
 
 _LIMITS = {
