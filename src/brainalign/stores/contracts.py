@@ -96,7 +96,7 @@ CONTRACTS: dict[str, StoreContract] = {
                 (("presentation", "unit"), ("trial", "time", "unit")), _FLOAT
             ),
             "stimulus": _one("presentation", kind=_TEXT, required=False),
-            "repeat": _one("presentation", kind=_INTEGER, required=False),
+            "repeat": VariableContract((("presentation",), ("trial",)), _INTEGER, required=False),
             "session": VariableContract((("presentation",), ("trial",)), _TEXT),
             "movie": _one("trial", kind=_TEXT, required=False),
             "time": _one("time", kind=_FLOAT, required=False),
