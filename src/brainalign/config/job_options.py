@@ -17,7 +17,7 @@ from brainalign.errors import InputError
 from brainalign.evaluation.options import EvaluationOptions
 from brainalign.features.options import BackboneOptions, ExtractionOptions
 from brainalign.options import Options, suggest_name
-from brainalign.raw.options import DatasetOptions, SpikeDatasetOptions
+from brainalign.raw.options import DatasetOptions
 from brainalign.raw.simulate.options import WorldOptions
 
 JobOptions = dict[str, Any]
@@ -96,7 +96,7 @@ def describe_scores(config: Config) -> JobOptions:
     return {"evaluation": _dump(config.evaluation)}
 
 
-def read_dataset_options(options: JobOptions) -> SpikeDatasetOptions:
+def read_dataset_options(options: JobOptions) -> Any:
     """Check the options of a data set that a job was given."""
     return _validate(TypeAdapter(DatasetOptions), options, "dataset")
 

@@ -95,7 +95,7 @@ class ReceptiveFieldOptions(Options):
     )
     contour_sd: float = Field(
         1.5,
-        description="Given outlines are the contour of a Gaussian at this many standard deviations.",
+        description="Given outlines are contours of a Gaussian at this many standard deviations.",
         gt=0,
     )
     map_size: int = Field(
