@@ -126,7 +126,7 @@ class Onken2016Movies:
                 for cell, own in enumerate(trains):
                     own.append((start_ms + spikes[cell, number] - 0.5) / 1000)
                 trials.append(_place_trial(alignment, start_ms))
-        outlines = self._read_outlines(experiment)
+        outlines = self.read_outlines(experiment)
         if len(outlines) != len(trains):
             raise CorruptDataError(
                 "numbers of cells and of receptive fields differ",
@@ -217,7 +217,20 @@ class Onken2016Movies:
             np.add.at(count[place], spikes[place].astype(int) - 1, 1)
         return count.reshape(*spikes.shape, n_windows, WINDOW_MS)
 
-    def _read_outlines(self, experiment: str) -> np.ndarray:
+    def read_outlines(self, experiment: str) -> np.ndarray:
+        """Read the outlines of the receptive fields of one experiment.
+
+        Returns
+        -------
+        outlines : array of shape (n_cells, n_points, 2)
+            x and y in shares of the frame's width and height, y downwards; the last point is the
+            first.
+
+        Raises
+        ------
+        CorruptDataError
+            If the file is not the one that the alignment was made for.
+        """
         alignment = get_recording(self._alignment, MOVIES[0], experiment)
         name = f"{alignment.recording}.mat"
         path = self._folder / "NeuralData" / "ReceptiveFields" / name
