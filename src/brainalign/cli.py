@@ -38,6 +38,9 @@ class Verb:
 VERBS: dict[str, Verb] = {
     "simulate-world": Verb("brainalign.raw.world_command", "render the simulated world's stimuli"),
     "simulate": Verb("brainalign.raw.simulate_command", "simulate a recording in raw files"),
+    "align-onken": Verb(
+        "brainalign.raw.align_command", "check the alignment of the salamander movies again"
+    ),
     "stimuli": Verb("brainalign.stimuli.command", "decode and split the stimuli of a data set"),
     "responses": Verb("brainalign.responses.command", "build the responses of one subject"),
     "train-backbone": Verb(

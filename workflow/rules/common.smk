@@ -172,6 +172,9 @@ def get_response_inputs(wildcards):
     inputs = {}
     if PLAN.is_simulated(wildcards.dataset):
         inputs["recording"] = f"{RESULTS}/raw/{wildcards.dataset}"
+        # Frame clocks are repaired against the movies, which are the world's.
+        if CONFIG.datasets[wildcards.dataset].design == "movies":
+            inputs["world"] = f"{RESULTS}/raw/world"
     if PLAN.has_stimuli(wildcards.dataset):
         inputs["stimuli"] = f"{RESULTS}/stimuli/{wildcards.dataset}.zarr"
     return inputs

@@ -18,7 +18,7 @@ from brainalign.evaluation.options import EvaluationOptions
 from brainalign.evaluation.yardsticks.options import YardstickOptions
 from brainalign.features.options import BackboneOptions, ExtractionOptions
 from brainalign.options import Options, suggest_name
-from brainalign.raw.options import DatasetOptions, SpikeDatasetOptions
+from brainalign.raw.options import DatasetOptions
 from brainalign.raw.simulate.options import WorldOptions
 
 JobOptions = dict[str, Any]
@@ -111,7 +111,7 @@ def read_yardstick_options(options: JobOptions) -> YardstickOptions:
     return _validate(TypeAdapter(YardstickOptions), options, "yardsticks")
 
 
-def read_dataset_options(options: JobOptions) -> SpikeDatasetOptions:
+def read_dataset_options(options: JobOptions) -> Any:
     """Check the options of a data set that a job was given."""
     return _validate(TypeAdapter(DatasetOptions), options, "dataset")
 

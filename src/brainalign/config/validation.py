@@ -15,10 +15,12 @@ from brainalign.errors import BrainalignError, InputError, ResourceError
 from brainalign.features.options import PretrainedOptions
 from brainalign.methods.registry import get_method_options
 from brainalign.raw.images import resize_image
-from brainalign.raw.options import SpikeDatasetOptions
+from brainalign.raw.movies import MovieCollection, RawMovieDataset
+from brainalign.raw.options import MovieDatasetOptions, RecordedDataset, SpikeDatasetOptions
 from brainalign.raw.recording import RawDataset, StimulusCollection
 from brainalign.raw.registry import open_raw_dataset
 from brainalign.stimuli.build import divide_stimuli, find_duplicates
+from brainalign.stimuli.movies import build_movie_stimuli
 
 Finding = BrainalignError | str
 
@@ -115,9 +117,7 @@ def _is_hub_id(model: str) -> bool:
     return model.count("/") == 1 and not model.startswith((".", "/", "~"))
 
 
-def _check_dataset(
-    name: str, options: SpikeDatasetOptions, needs_stimuli: bool
-) -> Iterator[Finding]:
+def _check_dataset(name: str, options: RecordedDataset, needs_stimuli: bool) -> Iterator[Finding]:
     try:
         dataset = open_raw_dataset(options)
         problems = dataset.find_problems()
@@ -129,6 +129,11 @@ def _check_dataset(
     if problems:
         # Stimuli are listed from the trials, which are not all readable.
         yield f"note: stimuli of data set '{name}' were not checked because of problems above"
+        return
+    if isinstance(options, MovieDatasetOptions):
+        yield from _check_movies(name, options, dataset)
+        return
+    if not isinstance(options, SpikeDatasetOptions):
         return
     try:
         collection = dataset.read_stimuli()
@@ -148,6 +153,31 @@ def _check_dataset(
             "methods.",
         )
     yield _describe(name, dataset, collection)
+
+
+def _check_movies(
+    name: str, options: MovieDatasetOptions, dataset: RawMovieDataset
+) -> Iterator[Finding]:
+    """Check sizes, splits and sessions of a data set of movies; frames are decoded."""
+    try:
+        collection = dataset.read_movies()
+        stimuli = build_movie_stimuli(collection, options.stimuli)
+        yield _describe_movies(name, dataset, collection, len(stimuli["movie"]))
+    except BrainalignError as error:
+        yield _locate(error, f"data set '{name}'")
+
+
+def _describe_movies(
+    name: str, dataset: RawMovieDataset, collection: MovieCollection, n_frames: int
+) -> str:
+    subjects = dataset.list_subjects()
+    sessions = [(one, part) for one in subjects for part in dataset.read_movie_sessions(one)]
+    units = {(subject, str(unit)) for subject, one in sessions for unit in one.units.index}
+    return (
+        f"ok: data set '{name}': {len(subjects)} subjects, {len(sessions)} sessions, "
+        f"{len(units)} units, {sum(len(one.trials) for _, one in sessions)} trials of "
+        f"{len(collection.movies)} movies, {n_frames} frames for models"
+    )
 
 
 def _check_stimuli(

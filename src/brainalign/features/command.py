@@ -45,16 +45,20 @@ def run(arguments: argparse.Namespace) -> None:
     device = resolve_device(options["device"])
     backbone = load_backbone(backbone_options, arguments.weights, device)
     stimuli = open_store(arguments.stimuli, "stimuli")
+    is_movie = "frame" in stimuli.variables
     features = extract_features(
-        stimuli.variables["image"].values,
+        stimuli.variables["frame" if is_movie else "image"].values,
         backbone,
         backbone_options.layers,
-        backbone_options.outputs,
+        backbone_options.frame_outputs if is_movie else backbone_options.outputs,
         batch_size=backbone_options.batch_size,
         precision=backbone_options.precision,
         progress=True,
     )
-    tree = _compose_tree(features, read_labels(stimuli, "stimulus"))
+    if is_movie:
+        tree = _compose_movie_tree(features, stimuli)
+    else:
+        tree = _compose_tree(features, read_labels(stimuli, "stimulus"))
     tree.attrs.update(
         {
             "dataset": arguments.dataset,
@@ -76,4 +80,31 @@ def _compose_tree(features: dict[str, np.ndarray], stimulus: np.ndarray) -> xr.D
         attributes = {"long_name": f"{path.replace('/', ', ')} of each stimulus", "units": "1"}
         groups[f"/{path}"] = xr.Dataset({name: (dimensions, values, attributes)})
     root = xr.Dataset(coords={"stimulus": ("stimulus", stimulus, {"long_name": "stimulus id"})})
+    return xr.DataTree.from_dict({"/": root, **groups})
+
+
+def _compose_movie_tree(features: dict[str, np.ndarray], stimuli: xr.DataTree) -> xr.DataTree:
+    """Rows are the frames of the stimulus store, known by movie and number."""
+    import numpy as np
+    import xarray as xr
+
+    from brainalign.stores.read import read_labels
+
+    groups = {}
+    for path, values in features.items():
+        if values.ndim == 3:
+            # Tokens of every frame are the largest arrays of all; half precision is theirs.
+            variable = ("frame", "patch", "dimension"), values.astype(np.float16)
+        else:
+            variable = ("frame", "dimension"), values
+        name = "token" if values.ndim == 3 else "feature"
+        attributes = {"long_name": f"{path.replace('/', ', ')} of each frame", "units": "1"}
+        groups[f"/{path}"] = xr.Dataset({name: (*variable, attributes)})
+    root = xr.Dataset(
+        coords={
+            "movie": ("frame", read_labels(stimuli, "movie"), {"long_name": "id of the movie"}),
+            "frame_number": ("frame", stimuli.variables["frame_number"].values),
+            "time": ("frame", stimuli.variables["time"].values, {"units": "s"}),
+        }
+    )
     return xr.DataTree.from_dict({"/": root, **groups})

@@ -33,6 +33,11 @@ class ExtractionOptions(Options):
         "means over a 4 x 4 grid of the image, side by side (map), all patches (token).",
         min_length=1,
     )
+    frame_outputs: list[Output] = Field(
+        ["mean", "token"],
+        description="The same for the frames of movies, in place of outputs.",
+        min_length=1,
+    )
     batch_size: int = Field(32, description="Images per forward pass.", ge=1)
     precision: Precision = Field(
         "auto", description="fp32, bf16, or auto: bf16 on GPUs and fp32 on CPUs."

@@ -11,20 +11,24 @@ from brainalign.errors import InputError
 from brainalign.options import suggest_name
 from brainalign.raw.options import (
     NWBDataset,
+    NWBMoviesDataset,
     RecordedDataset,
     SimulatedITDataset,
-    SpikeDatasetOptions,
+    SimulatedRetinaDataset,
 )
-from brainalign.raw.recording import RawDataset
 
 READERS = {
     "nwb": "brainalign.raw.nwb_dataset:NWBFolder",
     "simulated_it": "brainalign.raw.nwb_dataset:NWBFolder",
     "onken2016_salamander": "brainalign.raw.onken2016:Onken2016Salamander",
+    "nwb_movies": "brainalign.raw.nwb_movies:NWBMovieFolder",
+    "simulated_retina": "brainalign.raw.nwb_movies:NWBMovieFolder",
+    "onken2016_movies": "brainalign.raw.onken2016_movies:Onken2016Movies",
 }
 
 SIMULATORS = {
     "simulated_it": "brainalign.raw.simulate.it_recording:write_it_recording",
+    "simulated_retina": "brainalign.raw.simulate.retina_recording:write_retina_recording",
 }
 """Kind of simulated data set → what writes its raw files, given folder, world and options."""
 
@@ -52,16 +56,21 @@ def get_simulator(options: RecordedDataset) -> Callable[[Path, Path, Any], None]
 
 
 def open_raw_dataset(
-    options: SpikeDatasetOptions, recording: Path | None = None, world: Path | None = None
-) -> RawDataset:
+    options: RecordedDataset, recording: Path | None = None, world: Path | None = None
+) -> Any:
     """Open the raw files of a data set.
 
     Parameters
     ----------
-    options : SpikeDatasetOptions
+    options : RecordedDataset
         Options of the data set; ``kind`` chooses the reader.
     recording, world : Path, optional
         For simulated recordings: the published folders of the recording and of the world.
+
+    Returns
+    -------
+    dataset : RawDataset or RawMovieDataset
+        By the design of the data set.
 
     Raises
     ------
@@ -75,12 +84,14 @@ def open_raw_dataset(
         )
     module, name = READERS[kind].split(":")
     reader = getattr(import_module(module), name)
-    if isinstance(options, SimulatedITDataset):
+    if isinstance(options, SimulatedITDataset | SimulatedRetinaDataset):
         if recording is None:
             raise InputError(
                 "a simulated recording needs its folder",
                 remedy="Give --recording (and --world for stimuli), or run snakemake.",
             )
+        if isinstance(options, SimulatedRetinaDataset):
+            return reader(_read_as_lab_movies(options, recording, world))
         return reader(_read_as_lab_files(options, recording, world))
     return reader(options)
 
@@ -98,4 +109,23 @@ def _read_as_lab_files(
         onset_column="photodiode_onset",
         valid_column="valid",
         unit_column="unit_name",
+    )
+
+
+def _read_as_lab_movies(
+    options: SimulatedRetinaDataset, recording: Path, world: Path | None
+) -> NWBMoviesDataset:
+    if world is None:
+        raise InputError(
+            "a simulated recording of movies needs the world's folder",
+            remedy="Give --world, or run snakemake.",
+        )
+    return NWBMoviesDataset(
+        kind="nwb_movies",
+        folder=str(recording),
+        movie_tables=[str(world / "movies.tsv"), str(recording / "movies.tsv")],
+        stimuli=options.stimuli,
+        responses=options.responses,
+        unit_column="unit_name",
+        area_column="location",
     )

@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Publish the response store of one subject."""
     from brainalign.raw.registry import open_raw_dataset
     from brainalign.responses.registry import get_response_builder
-    from brainalign.stimuli.read import read_splits
+    from brainalign.stimuli.read import read_frame_splits, read_splits
     from brainalign.stores.provenance import ProvenanceRecorder
     from brainalign.stores.write import write_store
 
@@ -39,7 +39,8 @@ def run(arguments: argparse.Namespace) -> None:
         "responses", options, {role: path for role, path in inputs.items() if path is not None}
     )
     dataset = open_raw_dataset(dataset_options, arguments.recording, arguments.world)
-    splits = read_splits(arguments.stimuli) if arguments.stimuli is not None else None
+    read = read_frame_splits if dataset_options.design == "movies" else read_splits
+    splits = read(arguments.stimuli) if arguments.stimuli is not None else None
     build = get_response_builder(dataset_options.modality, dataset_options.design)
     responses = build(dataset, arguments.subject, dataset_options.responses, splits)
     responses.attrs.update({"dataset": arguments.dataset, "subject": arguments.subject})
