@@ -38,6 +38,10 @@ class Verb:
 VERBS: dict[str, Verb] = {
     "simulate-world": Verb("brainalign.raw.world_command", "render the simulated world's stimuli"),
     "simulate": Verb("brainalign.raw.simulate_command", "simulate a recording in raw files"),
+    "list-files": Verb("brainalign.raw.bids.command", "list the files of a BIDS data set once"),
+    "preprocess": Verb(
+        "brainalign.raw.preprocessing.command", "preprocess the volumes of one subject"
+    ),
     "stimuli": Verb("brainalign.stimuli.command", "decode and split the stimuli of a data set"),
     "responses": Verb("brainalign.responses.command", "build the responses of one subject"),
     "train-backbone": Verb(

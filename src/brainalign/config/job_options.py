@@ -17,10 +17,12 @@ from brainalign.errors import InputError
 from brainalign.evaluation.options import EvaluationOptions
 from brainalign.features.options import BackboneOptions, ExtractionOptions
 from brainalign.options import Options, suggest_name
+from brainalign.raw.fmri_options import FMRIDatasetOptions
 from brainalign.raw.options import DatasetOptions, SpikeDatasetOptions
 from brainalign.raw.simulate.options import WorldOptions
 
 JobOptions = dict[str, Any]
+AnyDatasetOptions = SpikeDatasetOptions | FMRIDatasetOptions
 _Model = TypeVar("_Model")
 
 
@@ -50,6 +52,17 @@ def describe_stimuli(config: Config, dataset: str) -> JobOptions:
     """Options of the rule that decodes and splits stimuli."""
     options = _look_up(config.datasets, dataset, "data set")
     return {"dataset": _dump(options, exclude={"responses", "simulation"})}
+
+
+def describe_listing(config: Config, dataset: str) -> JobOptions:
+    """Options of the rule that lists the files of a BIDS data set."""
+    options = _look_up(config.datasets, dataset, "data set")
+    return {"dataset": _dump(options, exclude={"stimuli", "responses", "simulation"})}
+
+
+def describe_preprocessing(config: Config, dataset: str) -> JobOptions:
+    """Options of the rules that preprocess volumes."""
+    return describe_listing(config, dataset)
 
 
 def describe_responses(config: Config, dataset: str) -> JobOptions:
@@ -96,7 +109,7 @@ def describe_scores(config: Config) -> JobOptions:
     return {"evaluation": _dump(config.evaluation)}
 
 
-def read_dataset_options(options: JobOptions) -> SpikeDatasetOptions:
+def read_dataset_options(options: JobOptions) -> AnyDatasetOptions:
     """Check the options of a data set that a job was given."""
     return _validate(TypeAdapter(DatasetOptions), options, "dataset")
 

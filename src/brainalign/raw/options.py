@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from brainalign.options import Options
+from brainalign.raw.dataset_options import RecordedDataset as RecordedDataset
+from brainalign.raw.fmri_options import BIDSDataset, SimulatedFMRIDataset
 from brainalign.raw.simulate.options import SimulatedITOptions
 from brainalign.responses.options import FlashedImageResponseOptions, SpikeResponseOptions
 from brainalign.stimuli.options import SmallSetStimuliOptions, StimuliOptions
@@ -33,22 +35,6 @@ def check_name(name: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(check_name)]
-
-
-class RecordedDataset(Options):
-    """What every data set declares of itself, so that the workflow knows which jobs it needs."""
-
-    modality: ClassVar[Literal["spikes", "fmri"]]
-    design: ClassVar[Literal["images", "movies"]]
-    is_simulated: ClassVar[bool] = False
-
-    def get_simulation(self) -> Any:
-        """Give the options ``simulation`` of a simulated data set; None for recordings of others."""
-        return getattr(self, "simulation", None)
-
-    def list_simulated_subjects(self) -> list[str]:
-        """List the subjects that will be simulated, sorted; none for recordings of others."""
-        return sorted(self.get_simulation().subjects) if self.is_simulated else []
 
 
 class SpikeDatasetOptions(RecordedDataset):
@@ -141,5 +127,6 @@ class Onken2016Options(SpikeDatasetOptions):
 
 
 DatasetOptions = Annotated[
-    SimulatedITDataset | NWBDataset | Onken2016Options, Field(discriminator="kind")
+    SimulatedITDataset | NWBDataset | Onken2016Options | SimulatedFMRIDataset | BIDSDataset,
+    Field(discriminator="kind"),
 ]

@@ -9,11 +9,11 @@ from typing import Any
 
 from brainalign.errors import InputError
 from brainalign.options import suggest_name
+from brainalign.raw.fmri_options import BIDSDataset, FMRIDatasetOptions, SimulatedFMRIDataset
 from brainalign.raw.options import (
     NWBDataset,
     RecordedDataset,
     SimulatedITDataset,
-    SpikeDatasetOptions,
 )
 from brainalign.raw.recording import RawDataset
 
@@ -21,10 +21,13 @@ READERS = {
     "nwb": "brainalign.raw.nwb_dataset:NWBFolder",
     "simulated_it": "brainalign.raw.nwb_dataset:NWBFolder",
     "onken2016_salamander": "brainalign.raw.onken2016:Onken2016Salamander",
+    "simulated_fmri": "brainalign.raw.bids.dataset:BIDSFolder",
+    "bids": "brainalign.raw.bids.dataset:BIDSFolder",
 }
 
 SIMULATORS = {
     "simulated_it": "brainalign.raw.simulate.it_recording:write_it_recording",
+    "simulated_fmri": "brainalign.raw.simulate.fmri_recording:write_fmri_recording",
 }
 """Kind of simulated data set → what writes its raw files, given folder, world and options."""
 
@@ -52,16 +55,23 @@ def get_simulator(options: RecordedDataset) -> Callable[[Path, Path, Any], None]
 
 
 def open_raw_dataset(
-    options: SpikeDatasetOptions, recording: Path | None = None, world: Path | None = None
+    options: RecordedDataset,
+    recording: Path | None = None,
+    world: Path | None = None,
+    *,
+    listing: Path | None = None,
+    preprocessed: Path | None = None,
 ) -> RawDataset:
     """Open the raw files of a data set.
 
     Parameters
     ----------
-    options : SpikeDatasetOptions
+    options : RecordedDataset
         Options of the data set; ``kind`` chooses the reader.
     recording, world : Path, optional
         For simulated recordings: the published folders of the recording and of the world.
+    listing, preprocessed : Path, optional
+        For volumes: the published listing of the files, and derivatives of one subject.
 
     Raises
     ------
@@ -75,18 +85,39 @@ def open_raw_dataset(
         )
     module, name = READERS[kind].split(":")
     reader = getattr(import_module(module), name)
-    if isinstance(options, SimulatedITDataset):
+    if options.is_simulated:
         if recording is None:
             raise InputError(
                 "a simulated recording needs its folder",
                 remedy="Give --recording (and --world for stimuli), or run snakemake.",
             )
+    if isinstance(options, SimulatedITDataset):
         return reader(_read_as_lab_files(options, recording, world))
+    if isinstance(options, SimulatedFMRIDataset):
+        options = _read_as_bids(options, recording, world)
+    if isinstance(options, FMRIDatasetOptions):
+        return reader(options, listing, preprocessed)
     return reader(options)
 
 
+def _read_as_bids(
+    options: SimulatedFMRIDataset, recording: Path | None, world: Path | None
+) -> BIDSDataset:
+    return BIDSDataset(
+        kind="bids",
+        folder=str(recording),
+        stimuli_table=None if world is None else str(world / "stimuli.tsv"),
+        preprocessing=options.preprocessing,
+        events=options.events,
+        tr_s=options.tr_s,
+        max_volume_gb=options.max_volume_gb,
+        stimuli=options.stimuli,
+        responses=options.responses,
+    )
+
+
 def _read_as_lab_files(
-    options: SimulatedITDataset, recording: Path, world: Path | None
+    options: SimulatedITDataset, recording: Path | None, world: Path | None
 ) -> NWBDataset:
     return NWBDataset(
         kind="nwb",
