@@ -53,6 +53,7 @@ VERBS: dict[str, Verb] = {
     "score": Verb("brainalign.evaluation.score_command", "score predictions"),
     "collect": Verb("brainalign.evaluation.collect_command", "join all scores into one table"),
     "report": Verb("brainalign.report.command", "draw the figures and write the page"),
+    "map": Verb("brainalign.responses.map_command", "write values of voxels as a NIfTI volume"),
     "inspect": Verb(
         "brainalign.stores.command",
         "print what a store or folder holds",

@@ -14,6 +14,7 @@ from brainalign.config.plan import Plan
 from brainalign.errors import BrainalignError, InputError, ResourceError
 from brainalign.features.options import PretrainedOptions
 from brainalign.methods.registry import get_method_options
+from brainalign.raw.fmri_options import FMRIDatasetOptions
 from brainalign.raw.images import resize_image
 from brainalign.raw.options import SpikeDatasetOptions
 from brainalign.raw.recording import RawDataset, StimulusCollection
@@ -116,11 +117,13 @@ def _is_hub_id(model: str) -> bool:
 
 
 def _check_dataset(
-    name: str, options: SpikeDatasetOptions, needs_stimuli: bool
+    name: str, options: SpikeDatasetOptions | FMRIDatasetOptions, needs_stimuli: bool
 ) -> Iterator[Finding]:
     try:
         dataset = open_raw_dataset(options)
         problems = dataset.find_problems()
+        if isinstance(options, FMRIDatasetOptions):
+            problems += _find_region_problems(dataset, options)
     except BrainalignError as error:
         yield _locate(error, f"data set '{name}'")
         return
@@ -150,8 +153,19 @@ def _check_dataset(
     yield _describe(name, dataset, collection)
 
 
+def _find_region_problems(
+    dataset: RawDataset, options: FMRIDatasetOptions
+) -> list[BrainalignError]:
+    # Imports nilearn, which no other check needs.
+    from brainalign.responses.fmri_regions import find_region_problems
+
+    return find_region_problems(dataset, options.responses.regions)
+
+
 def _check_stimuli(
-    name: str, options: SpikeDatasetOptions, collection: StimulusCollection
+    name: str,
+    options: SpikeDatasetOptions | FMRIDatasetOptions,
+    collection: StimulusCollection,
 ) -> Iterator[Finding]:
     stimulus = np.asarray(sorted(map(str, collection.table.index)), dtype=np.str_)
     problems: list[BrainalignError] = []
@@ -179,7 +193,7 @@ def _check_stimuli(
 def _decode(
     collection: StimulusCollection,
     stimulus: np.ndarray,
-    options: SpikeDatasetOptions,
+    options: SpikeDatasetOptions | FMRIDatasetOptions,
     problems: list[BrainalignError],
 ) -> Iterator[np.ndarray]:
     """Decode images one at a time; one that cannot be decoded stands for itself alone."""
@@ -207,6 +221,8 @@ def _decode(
 
 
 def _describe(name: str, dataset: RawDataset, collection: StimulusCollection | None) -> str:
+    if hasattr(dataset, "summarise"):
+        return f"ok: data set '{name}': {dataset.summarise()}"
     units: set[tuple[str, str]] = set()
     n_sessions = n_presentations = 0
     subjects = dataset.list_subjects()

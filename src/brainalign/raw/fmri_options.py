@@ -156,9 +156,7 @@ class BIDSDataset(FMRIDatasetOptions):
     )
     sessions: list[BIDSLabel] | None = Field(None, description="Sessions to use; empty: all.")
     runs: list[BIDSLabel] | None = Field(None, description="Runs to use; empty: all.")
-    task: BIDSLabel | None = Field(
-        None, description="Task to use; needed where there are several."
-    )
+    task: BIDSLabel | None = Field(None, description="Task to use; needed where there are several.")
     space: str | None = Field(
         None,
         description="Space entity of the derivatives, such as MNI152NLin2009cAsym; empty: the "

@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from brainalign.options import Options
 from brainalign.raw.dataset_options import RecordedDataset as RecordedDataset
 from brainalign.raw.fmri_options import BIDSDataset, SimulatedFMRIDataset
 from brainalign.raw.simulate.options import SimulatedITOptions

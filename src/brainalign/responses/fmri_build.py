@@ -152,9 +152,7 @@ def _allocate(shape: tuple[int, ...], budget_bytes: int) -> np.ndarray:
         return np.memmap(file, dtype=np.float32, mode="w+", shape=shape)
 
 
-def _gather_runs(
-    plans: list[RunPlan], voxels: Voxels, options: FMRIResponseOptions
-) -> _Gathered:
+def _gather_runs(plans: list[RunPlan], voxels: Voxels, options: FMRIResponseOptions) -> _Gathered:
     gathered = _Gathered(plans, len(voxels.index), options)
     if options.estimate == "glmsingle":
         for position, found in enumerate(estimate_with_glmsingle(plans, voxels, options)):

@@ -124,7 +124,9 @@ def _read_motion(run: BOLDRun, options: ConfoundOptions) -> pd.DataFrame:
         "derivatives": ["", "_derivative1"],
         "full": ["", "_derivative1", "_power2", "_derivative1_power2"],
     }[options.motion]
-    names = [f"{kind}_{axis}{end}" for kind in ("trans", "rot") for axis in "xyz" for end in endings]
+    names = [
+        f"{kind}_{axis}{end}" for kind in ("trans", "rot") for axis in "xyz" for end in endings
+    ]
     missing = [name for name in names if name not in table.columns]
     if missing:
         raise InputError(

@@ -108,9 +108,7 @@ def _fit_autoregressive(series: np.ndarray, design: np.ndarray, n_trials: int) -
     return weight
 
 
-def estimate_lss(
-    series: np.ndarray, regressors: np.ndarray, nuisance: np.ndarray
-) -> np.ndarray:
+def estimate_lss(series: np.ndarray, regressors: np.ndarray, nuisance: np.ndarray) -> np.ndarray:
     """Estimate each trial's weight in a model of its own.
 
     Parameters

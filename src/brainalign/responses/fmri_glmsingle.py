@@ -44,9 +44,7 @@ def estimate_with_glmsingle(
     from glmsingle.glmsingle import GLM_single  # type: ignore[import-not-found, unused-ignore]
 
     tr_s = _take_one({plan.tr_s for plan in plans}, "repetition time")
-    durations = {
-        float(round(one, 3)) for plan in plans for one in plan.presentations["duration_s"]
-    }
+    durations = {float(round(one, 3)) for plan in plans for one in plan.presentations["duration_s"]}
     duration_s = _take_one(durations, "duration of events")
     names = sorted({name for plan in plans for name in plan.presentations["stimulus"]})
     column_of = {name: column for column, name in enumerate(names)}

@@ -9,7 +9,7 @@ import nibabel as nib
 import numpy as np
 from nilearn.image import resample_to_img
 
-from brainalign.errors import CorruptDataError, InputError
+from brainalign.errors import BrainalignError, CorruptDataError, InputError
 from brainalign.raw.bids.dataset import BIDSFolder, BOLDRun
 from brainalign.raw.bids.events import read_table
 from brainalign.raw.bids.volumes import VolumeHeader, check_same_grid, read_header, read_volume
@@ -178,3 +178,31 @@ def _read_grid(path: Path, reference: VolumeHeader, resample: bool) -> np.ndarra
         source, target, interpolation="nearest", force_resample=True, copy_header=True
     )
     return np.asarray(moved.dataobj)
+
+
+def find_region_problems(dataset: object, options: RegionOptions) -> list[BrainalignError]:
+    """List what is wrong with the regions and masks of all subjects, for validation.
+
+    Parameters
+    ----------
+    dataset : BIDSFolder
+        The data set. Masks that preprocessing has yet to make are not asked for.
+    options : RegionOptions
+        Atlas, volumes of regions and mask.
+    """
+    problems: list[BrainalignError] = []
+    if not isinstance(dataset, BIDSFolder) or not (options.atlas or options.volumes):
+        return problems
+    raw_only = dataset.options.preprocessing.kind != "none"
+    for subject in dataset.list_subjects():
+        try:
+            runs = dataset.list_runs(subject, raw_only=raw_only)
+            header, _ = dataset.read_run_header(runs[0])
+        except BrainalignError:
+            # Reported with the runs already.
+            continue
+        try:
+            choose_voxels(dataset, runs, header, options)
+        except BrainalignError as error:
+            problems.append(error)
+    return problems

@@ -103,7 +103,9 @@ class BIDSFolder:
         for subject in options.subjects or []:
             if subject not in found:
                 raise InputError(
-                    f"no subject '{subject}'", where=self.folder, remedy=suggest_name(subject, found)
+                    f"no subject '{subject}'",
+                    where=self.folder,
+                    remedy=suggest_name(subject, found),
                 )
         self._subjects = sorted(options.subjects) if options.subjects else found
 
@@ -113,9 +115,7 @@ class BIDSFolder:
 
     def write_listing(self, folder: Path) -> None:
         """Write which files there are, so that no later job walks the data set again."""
-        write_listing(
-            folder / LISTING_NAME, self.folder, walk_files(self.folder, self._subjects)
-        )
+        write_listing(folder / LISTING_NAME, self.folder, walk_files(self.folder, self._subjects))
         if self._derivatives is not None:
             files = walk_files(self._derivatives, self._subjects)
             write_listing(folder / _DERIVATIVE_LISTING_NAME, self._derivatives, files)

@@ -121,10 +121,10 @@ def _walk(folder: Path, wanted: set[str] | None) -> Iterator[Path]:
         # A dangling link is neither a file nor a folder, and must not go unseen.
         if entry.is_file() or (entry.is_symlink() and not Path(entry.path).exists()):
             yield Path(entry.path)
-        elif entry.name.startswith("sub-") and (wanted is None or entry.name in wanted):
-            yield from _walk(Path(entry.path), None)
-        elif entry.name.startswith("ses-") or (
-            folder.name.startswith(("sub-", "ses-")) and entry.name not in _SKIPPED
+        elif (
+            (entry.name.startswith("sub-") and (wanted is None or entry.name in wanted))
+            or entry.name.startswith("ses-")
+            or (folder.name.startswith(("sub-", "ses-")) and entry.name not in _SKIPPED)
         ):
             yield from _walk(Path(entry.path), None)
 

@@ -109,7 +109,6 @@ def read_header(path: Path, max_gb: float = 16.0) -> VolumeHeader:
     dtype = np.dtype(header.get_data_dtype())
     if dtype.kind not in "iuf":
         raise InputError("holds no real numbers", where=path, found=dtype)
-    slope, intercept = header.get_slope_inter()
     time_unit = str(header.get_xyzt_units()[1])
     n_volumes = dimensions[3] if len(dimensions) > 3 else 1
     checked = VolumeHeader(
@@ -120,9 +119,9 @@ def read_header(path: Path, max_gb: float = 16.0) -> VolumeHeader:
         tr_s=_read_tr(header, dimensions, time_unit),
         time_unit=time_unit,
         dtype=dtype.newbyteorder(header.endianness),
-        slope=1.0 if slope is None else float(slope),
-        intercept=0.0 if intercept is None else float(intercept),
-        # nibabel resets the offset in the header of an image; its array proxy keeps it.
+        # nibabel resets scale and offset in the header of an image; its array proxy keeps them.
+        slope=float(image.dataobj.slope),
+        intercept=float(image.dataobj.inter),
         data_offset=int(image.dataobj.offset),
     )
     _check_claim(checked, max_gb)

@@ -171,9 +171,7 @@ def _read_run(header: VolumeHeader) -> np.ndarray:
     return series.reshape(header.n_volumes, *header.shape)
 
 
-def _realign(
-    series: np.ndarray, realigner: RigidRealigner, start: np.ndarray | None
-) -> np.ndarray:
+def _realign(series: np.ndarray, realigner: RigidRealigner, start: np.ndarray | None) -> np.ndarray:
     """Realign a run in place and give its motion, shape (n_volumes, 6)."""
     motion = np.zeros((len(series), 6))
     last = np.zeros(6) if start is None else start

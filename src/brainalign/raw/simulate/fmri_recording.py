@@ -98,9 +98,7 @@ def _read_grey(world_folder: Path, stimuli: pd.DataFrame) -> np.ndarray:
     return np.stack(pictures)
 
 
-def _read_truth(
-    world_folder: Path, shown: list[str]
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def _read_truth(world_folder: Path, shown: list[str]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     path = world_folder / "truth.npz"
     if not path.is_file():
         raise InputError("the world's truth is missing", where=path, remedy="Simulate it again.")
