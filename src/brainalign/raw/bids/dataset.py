@@ -299,7 +299,7 @@ class BIDSFolder:
         InputError
             If an event names a picture that is not there.
         """
-        shown = sorted({name for name in self._iterate_shown()})
+        shown = sorted(set(self._iterate_shown()))
         table_path = self.options.stimuli_table
         if table_path is None:
             return open_stimulus_folder(
