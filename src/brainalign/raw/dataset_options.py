@@ -15,7 +15,7 @@ class RecordedDataset(Options):
     is_simulated: ClassVar[bool] = False
 
     def get_simulation(self) -> Any:
-        """Give the options ``simulation`` of a simulated data set; None for recordings of others."""
+        """Give the options ``simulation`` of a simulated data set; None for other recordings."""
         return getattr(self, "simulation", None)
 
     def list_simulated_subjects(self) -> list[str]:

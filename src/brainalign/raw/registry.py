@@ -85,12 +85,11 @@ def open_raw_dataset(
         )
     module, name = READERS[kind].split(":")
     reader = getattr(import_module(module), name)
-    if options.is_simulated:
-        if recording is None:
-            raise InputError(
-                "a simulated recording needs its folder",
-                remedy="Give --recording (and --world for stimuli), or run snakemake.",
-            )
+    if options.is_simulated and recording is None:
+        raise InputError(
+            "a simulated recording needs its folder",
+            remedy="Give --recording (and --world for stimuli), or run snakemake.",
+        )
     if isinstance(options, SimulatedITDataset):
         return reader(_read_as_lab_files(options, recording, world))
     if isinstance(options, SimulatedFMRIDataset):

@@ -135,7 +135,9 @@ def _read_atlas(
                 found=", ".join(table.columns),
             )
     try:
-        names = {int(label): str(name) for label, name in zip(table["index"], table["name"])}
+        names = {
+            int(label): str(name) for label, name in zip(table["index"], table["name"], strict=True)
+        }
     except ValueError as error:
         raise CorruptDataError("an index is no number", where=table_path, found=error) from error
     names.pop(0, None)

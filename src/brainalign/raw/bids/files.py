@@ -121,12 +121,15 @@ def _walk(folder: Path, wanted: set[str] | None) -> Iterator[Path]:
         # A dangling link is neither a file nor a folder, and must not go unseen.
         if entry.is_file() or (entry.is_symlink() and not Path(entry.path).exists()):
             yield Path(entry.path)
-        elif (
-            (entry.name.startswith("sub-") and (wanted is None or entry.name in wanted))
-            or entry.name.startswith("ses-")
-            or (folder.name.startswith(("sub-", "ses-")) and entry.name not in _SKIPPED)
-        ):
+        elif _is_walked(folder, entry.name, wanted):
             yield from _walk(Path(entry.path), None)
+
+
+def _is_walked(folder: Path, name: str, wanted: set[str] | None) -> bool:
+    if name.startswith("sub-"):
+        return wanted is None or name in wanted
+    inside_subject = folder.name.startswith(("sub-", "ses-"))
+    return name.startswith("ses-") or (inside_subject and name not in _SKIPPED)
 
 
 def write_listing(path: Path, folder: Path, files: list[BIDSFile]) -> None:
@@ -169,13 +172,13 @@ def check_present(path: Path) -> None:
             raise InputError(
                 "is a dangling link, as after a clone without content",
                 where=path,
-                found=f"a link to {os.readlink(path)}",
+                found=f"a link to {path.readlink()}",
                 remedy="Fetch the content (datalad get, git annex get) and run again.",
             )
         raise InputError("no such file", where=path)
     if not path.is_file():
         raise InputError("is no file", where=path)
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         start = file.read(64)
     if start.startswith((b"/annex/objects/", b"version https://git-lfs")):
         raise InputError(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import nibabel as nib
 import numpy as np
@@ -101,6 +101,8 @@ def read_header(path: Path, max_gb: float = 16.0) -> VolumeHeader:
     if not isinstance(image, nib.Nifti1Image):
         raise InputError("is no NIfTI file", where=path, found=type(image).__name__)
     header = image.header
+    # A file that was not read yet stands behind a proxy, which nibabel's types leave open.
+    stored: Any = image.dataobj
     dimensions = tuple(int(n) for n in image.shape)
     if any(n > 1 for n in dimensions[4:]) or len(dimensions) < 3 or min(dimensions) < 1:
         raise InputError(
@@ -113,16 +115,16 @@ def read_header(path: Path, max_gb: float = 16.0) -> VolumeHeader:
     n_volumes = dimensions[3] if len(dimensions) > 3 else 1
     checked = VolumeHeader(
         path=path,
-        shape=dimensions[:3],
+        shape=(dimensions[0], dimensions[1], dimensions[2]),
         n_volumes=n_volumes,
         affine=_check_affine(image.affine, path),
         tr_s=_read_tr(header, dimensions, time_unit),
         time_unit=time_unit,
         dtype=dtype.newbyteorder(header.endianness),
         # nibabel resets scale and offset in the header of an image; its array proxy keeps them.
-        slope=float(image.dataobj.slope),
-        intercept=float(image.dataobj.inter),
-        data_offset=int(image.dataobj.offset),
+        slope=float(stored.slope),
+        intercept=float(stored.inter),
+        data_offset=int(stored.offset),
     )
     _check_claim(checked, max_gb)
     return checked
@@ -239,7 +241,7 @@ def read_voxels(
     # NIfTI stores x fastest.
     place = np.ravel_multi_index(index.T, header.shape, order="F")
     series = np.empty((header.n_volumes, len(place)), np.float32) if out is None else out
-    with open(header.path, "rb") as file:
+    with header.path.open("rb") as file:
         packed = header.path.name.endswith(".gz")
         source = _GzipStream(file, header.path) if packed else file
         if len(source.read(header.data_offset)) < header.data_offset:

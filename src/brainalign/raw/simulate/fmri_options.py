@@ -93,7 +93,7 @@ class SimulatedFMRIOptions(Options):
         1.0, ge=0, description="Mean response over stimuli in percent of the baseline."
     )
     hrf_delay_spread_s: float = Field(
-        0.4, ge=0, description="Standard deviation over voxels of the delay of the BOLD response."
+        0.3, ge=0, description="Standard deviation over voxels of the delay of the BOLD response."
     )
     noise: FMRINoiseOptions = Field(FMRINoiseOptions(), description="Scan-to-scan variability.")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -76,7 +77,7 @@ def write_fmri_recording(folder: Path, world_folder: Path, options: SimulatedFMR
                 plan,
                 move_volumes(still, motion, anatomy.affine),
                 motion,
-                stimuli["kind"].to_dict(),
+                {str(name): str(kind) for name, kind in stimuli["kind"].items()},
                 anatomy.affine,
                 options.tr_s,
                 options.stimulus_on_s,
@@ -180,6 +181,8 @@ def _write_truth(
     )
     path = folder / "sourcedata" / "truth" / f"sub-{subject}_truth.npz"
     path.parent.mkdir(parents=True, exist_ok=True)
+    arrays: dict[str, Any] = dict(ceiling)
+    arrays |= {f"motion_run-{p.run}": one for p, one in zip(plans, motions, strict=True)}
     np.savez(
         path,
         stimulus=np.array(stimulus),
@@ -189,6 +192,5 @@ def _write_truth(
         signal_sd=population.signal_sd,
         delay_s=population.delay_s,
         estimation_variance=np.array(variance),
-        **ceiling,
-        **{f"motion_run-{plan.run}": motion for plan, motion in zip(plans, motions, strict=True)},
+        **arrays,
     )
