@@ -41,6 +41,10 @@ VERBS: dict[str, Verb] = {
     "align-onken": Verb(
         "brainalign.raw.align_command", "check the alignment of the salamander movies again"
     ),
+    "list-files": Verb("brainalign.raw.bids.command", "list the files of a BIDS data set once"),
+    "preprocess": Verb(
+        "brainalign.raw.preprocessing.command", "preprocess the volumes of one subject"
+    ),
     "stimuli": Verb("brainalign.stimuli.command", "decode and split the stimuli of a data set"),
     "responses": Verb("brainalign.responses.command", "build the responses of one subject"),
     "train-backbone": Verb(
@@ -55,6 +59,7 @@ VERBS: dict[str, Verb] = {
     ),
     "collect": Verb("brainalign.evaluation.collect_command", "join all scores into one table"),
     "report": Verb("brainalign.report.command", "draw the figures and write the page"),
+    "map": Verb("brainalign.responses.map_command", "write values of voxels as a NIfTI volume"),
     "inspect": Verb(
         "brainalign.stores.command",
         "print what a store or folder holds",

@@ -85,6 +85,14 @@ def get_responses_options(wildcards):
     return get_options(job_options.describe_responses, wildcards.dataset)
 
 
+def get_listing_options(wildcards):
+    return get_options(job_options.describe_listing, wildcards.dataset)
+
+
+def get_preprocessing_options(wildcards):
+    return get_options(job_options.describe_preprocessing, wildcards.dataset)
+
+
 def get_training_options(wildcards):
     return get_options(job_options.describe_backbone_training, wildcards.backbone)
 
@@ -143,6 +151,14 @@ def get_simulator_code(wildcards):
     )
 
 
+def get_listing_code(wildcards):
+    return get_reader_code(wildcards, "brainalign.raw.bids.command")
+
+
+def get_preprocessing_code(wildcards):
+    return get_reader_code(wildcards, "brainalign.raw.preprocessing.command")
+
+
 def get_fit_code(wildcards):
     """Digest of fitting one method: other methods may change without a rerun."""
     return get_code(
@@ -167,14 +183,32 @@ def get_simulated_inputs(wildcards):
     }
 
 
-def get_response_inputs(wildcards):
-    """The recording where it is simulated, and the stimuli where the plan has them."""
-    inputs = {}
+def get_volume_inputs(wildcards):
+    """The recording where it is simulated, and the listing of its files."""
+    inputs = {"listing": f"{RESULTS}/listings/{wildcards.dataset}"}
     if PLAN.is_simulated(wildcards.dataset):
         inputs["recording"] = f"{RESULTS}/raw/{wildcards.dataset}"
-        # Frame clocks are repaired against the movies, which are the world's.
-        if CONFIG.datasets[wildcards.dataset].design == "movies":
-            inputs["world"] = f"{RESULTS}/raw/world"
+    return inputs
+
+
+def get_recording_input(wildcards):
+    """The recording where it is simulated."""
+    if not PLAN.is_simulated(wildcards.dataset):
+        return {}
+    return {"recording": f"{RESULTS}/raw/{wildcards.dataset}"}
+
+
+def get_response_inputs(wildcards):
+    """Recording, stimuli, listing and preprocessed volumes, as far as the plan has them."""
+    inputs = get_recording_input(wildcards)
+    # Frame clocks are repaired against the movies, which are the world's.
+    if inputs and CONFIG.datasets[wildcards.dataset].design == "movies":
+        inputs["world"] = f"{RESULTS}/raw/world"
+    if PLAN.has_volumes(wildcards.dataset):
+        inputs["listing"] = f"{RESULTS}/listings/{wildcards.dataset}"
+    if PLAN.find_preprocessing(wildcards.dataset) is not None:
+        folder = f"{RESULTS}/preprocessed/{wildcards.dataset}"
+        inputs["preprocessed"] = f"{folder}/{wildcards.subject}"
     if PLAN.has_stimuli(wildcards.dataset):
         inputs["stimuli"] = f"{RESULTS}/stimuli/{wildcards.dataset}.zarr"
     return inputs
@@ -230,6 +264,26 @@ def get_simulated_flags(wildcards):
 
 def get_response_flags(wildcards):
     return get_flags(get_response_inputs(wildcards))
+
+
+def get_recording_flag(wildcards):
+    return get_flags(get_recording_input(wildcards))
+
+
+def get_volume_flags(wildcards):
+    return get_flags(get_volume_inputs(wildcards))
+
+
+def get_preprocessing_threads(wildcards):
+    return PLAN.get_preprocessing_resources(wildcards.dataset)[0]
+
+
+def get_preprocessing_memory(wildcards):
+    return PLAN.get_preprocessing_resources(wildcards.dataset)[1]
+
+
+def get_response_threads(wildcards):
+    return PLAN.get_response_threads(wildcards.dataset)
 
 
 def get_weights_flag(wildcards):

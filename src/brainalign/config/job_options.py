@@ -53,6 +53,17 @@ def describe_stimuli(config: Config, dataset: str) -> JobOptions:
     return {"dataset": _dump(options, exclude={"responses", "simulation"})}
 
 
+def describe_listing(config: Config, dataset: str) -> JobOptions:
+    """Options of the rule that lists the files of a BIDS data set."""
+    options = _look_up(config.datasets, dataset, "data set")
+    return {"dataset": _dump(options, exclude={"stimuli", "responses", "simulation"})}
+
+
+def describe_preprocessing(config: Config, dataset: str) -> JobOptions:
+    """Options of the rules that preprocess volumes."""
+    return describe_listing(config, dataset)
+
+
 def describe_responses(config: Config, dataset: str) -> JobOptions:
     """Options of the rule that turns a recording into responses."""
     options = _look_up(config.datasets, dataset, "data set")

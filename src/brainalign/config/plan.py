@@ -9,6 +9,7 @@ from brainalign.config.models import Config
 from brainalign.errors import InputError
 from brainalign.features.options import WorldCLIPOptions, WorldDINOOptions
 from brainalign.methods.registry import METHODS
+from brainalign.raw.fmri_options import FMRIDatasetOptions, FMRIPrepPreprocessing
 from brainalign.raw.registry import READERS, SIMULATORS, open_raw_dataset
 from brainalign.responses.registry import get_builder_module
 
@@ -86,6 +87,33 @@ class Plan:
     def has_stimuli(self, dataset: str) -> bool:
         """Tell whether an experiment needs the images of a data set."""
         return any(dataset == name for name, _ in self.features)
+
+    def has_volumes(self, dataset: str) -> bool:
+        """Tell whether a data set is one of functional volumes."""
+        return isinstance(self.config.datasets.get(dataset), FMRIDatasetOptions)
+
+    def find_preprocessing(self, dataset: str) -> str | None:
+        """Name how the workflow preprocesses the volumes of a data set; None if it does not."""
+        options = self.config.datasets.get(dataset)
+        if not isinstance(options, FMRIDatasetOptions) or options.preprocessing.kind == "none":
+            return None
+        return options.preprocessing.kind
+
+    def get_preprocessing_resources(self, dataset: str) -> tuple[int, int]:
+        """Give threads and memory in MB of the preprocessing of one subject."""
+        options = self.config.datasets[dataset]
+        if isinstance(options, FMRIDatasetOptions) and isinstance(
+            options.preprocessing, FMRIPrepPreprocessing
+        ):
+            return options.preprocessing.threads, options.preprocessing.memory_mb
+        return 1, 4000
+
+    def get_response_threads(self, dataset: str) -> int:
+        """Give the threads that building the responses of one subject uses."""
+        options = self.config.datasets[dataset]
+        if isinstance(options, FMRIDatasetOptions):
+            return options.responses.n_parallel_runs
+        return 1
 
     def is_trained(self, backbone: str) -> bool:
         """Tell whether the workflow trains a backbone itself."""

@@ -14,6 +14,7 @@ from brainalign.config.plan import Plan
 from brainalign.errors import BrainalignError, InputError, ResourceError
 from brainalign.features.options import PretrainedOptions
 from brainalign.methods.registry import get_method_options
+from brainalign.raw.fmri_options import FMRIDatasetOptions
 from brainalign.raw.images import resize_image
 from brainalign.raw.movies import MovieCollection, RawMovieDataset
 from brainalign.raw.options import MovieDatasetOptions, RecordedDataset, SpikeDatasetOptions
@@ -121,6 +122,8 @@ def _check_dataset(name: str, options: RecordedDataset, needs_stimuli: bool) -> 
     try:
         dataset = open_raw_dataset(options)
         problems = dataset.find_problems()
+        if isinstance(options, FMRIDatasetOptions):
+            problems += _find_region_problems(dataset, options)
     except BrainalignError as error:
         yield _locate(error, f"data set '{name}'")
         return
@@ -178,10 +181,19 @@ def _describe_movies(
         f"{len(units)} units, {sum(len(one.trials) for _, one in sessions)} trials of "
         f"{len(collection.movies)} movies, {n_frames} frames for models"
     )
+def _find_region_problems(
+    dataset: RawDataset, options: FMRIDatasetOptions
+) -> list[BrainalignError]:
+    # Imports nilearn, which no other check needs.
+    from brainalign.responses.fmri_regions import find_region_problems
+
+    return find_region_problems(dataset, options.responses.regions)
 
 
 def _check_stimuli(
-    name: str, options: SpikeDatasetOptions, collection: StimulusCollection
+    name: str,
+    options: SpikeDatasetOptions | FMRIDatasetOptions,
+    collection: StimulusCollection,
 ) -> Iterator[Finding]:
     stimulus = np.asarray(sorted(map(str, collection.table.index)), dtype=np.str_)
     problems: list[BrainalignError] = []
@@ -209,7 +221,7 @@ def _check_stimuli(
 def _decode(
     collection: StimulusCollection,
     stimulus: np.ndarray,
-    options: SpikeDatasetOptions,
+    options: SpikeDatasetOptions | FMRIDatasetOptions,
     problems: list[BrainalignError],
 ) -> Iterator[np.ndarray]:
     """Decode images one at a time; one that cannot be decoded stands for itself alone."""
@@ -237,6 +249,8 @@ def _decode(
 
 
 def _describe(name: str, dataset: RawDataset, collection: StimulusCollection | None) -> str:
+    if hasattr(dataset, "summarise"):
+        return f"ok: data set '{name}': {dataset.summarise()}"
     units: set[tuple[str, str]] = set()
     n_sessions = n_presentations = 0
     subjects = dataset.list_subjects()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from brainalign.options import Options
+from brainalign.raw.dataset_options import RecordedDataset as RecordedDataset
+from brainalign.raw.fmri_options import BIDSDataset, SimulatedFMRIDataset
 from brainalign.raw.simulate.options import SimulatedITOptions
 from brainalign.raw.simulate.retina_options import SimulatedRetinaOptions
 from brainalign.responses.options import (
@@ -42,22 +43,6 @@ def check_name(name: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(check_name)]
-
-
-class RecordedDataset(Options):
-    """What every data set declares of itself, so that the workflow knows which jobs it needs."""
-
-    modality: ClassVar[Literal["spikes", "fmri"]]
-    design: ClassVar[Literal["images", "movies"]]
-    is_simulated: ClassVar[bool] = False
-
-    def get_simulation(self) -> Any:
-        """Give the options of a simulation; None for data sets that are not simulated."""
-        return getattr(self, "simulation", None)
-
-    def list_simulated_subjects(self) -> list[str]:
-        """List the subjects that will be simulated, sorted; none for recordings of others."""
-        return sorted(self.get_simulation().subjects) if self.is_simulated else []
 
 
 class SpikeDatasetOptions(RecordedDataset):
@@ -244,6 +229,8 @@ DatasetOptions = Annotated[
     | Onken2016Options
     | SimulatedRetinaDataset
     | NWBMoviesDataset
-    | Onken2016MoviesOptions,
+    | Onken2016MoviesOptions
+    | SimulatedFMRIDataset
+    | BIDSDataset,
     Field(discriminator="kind"),
 ]

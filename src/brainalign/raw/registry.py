@@ -9,6 +9,7 @@ from typing import Any
 
 from brainalign.errors import InputError
 from brainalign.options import suggest_name
+from brainalign.raw.fmri_options import BIDSDataset, FMRIDatasetOptions, SimulatedFMRIDataset
 from brainalign.raw.options import (
     NWBDataset,
     NWBMoviesDataset,
@@ -24,11 +25,14 @@ READERS = {
     "nwb_movies": "brainalign.raw.nwb_movies:NWBMovieFolder",
     "simulated_retina": "brainalign.raw.nwb_movies:NWBMovieFolder",
     "onken2016_movies": "brainalign.raw.onken2016_movies:Onken2016Movies",
+    "simulated_fmri": "brainalign.raw.bids.dataset:BIDSFolder",
+    "bids": "brainalign.raw.bids.dataset:BIDSFolder",
 }
 
 SIMULATORS = {
     "simulated_it": "brainalign.raw.simulate.it_recording:write_it_recording",
     "simulated_retina": "brainalign.raw.simulate.retina_recording:write_retina_recording",
+    "simulated_fmri": "brainalign.raw.simulate.fmri_recording:write_fmri_recording",
 }
 """Kind of simulated data set → what writes its raw files, given folder, world and options."""
 
@@ -56,7 +60,12 @@ def get_simulator(options: RecordedDataset) -> Callable[[Path, Path, Any], None]
 
 
 def open_raw_dataset(
-    options: RecordedDataset, recording: Path | None = None, world: Path | None = None
+    options: RecordedDataset,
+    recording: Path | None = None,
+    world: Path | None = None,
+    *,
+    listing: Path | None = None,
+    preprocessed: Path | None = None,
 ) -> Any:
     """Open the raw files of a data set.
 
@@ -66,6 +75,8 @@ def open_raw_dataset(
         Options of the data set; ``kind`` chooses the reader.
     recording, world : Path, optional
         For simulated recordings: the published folders of the recording and of the world.
+    listing, preprocessed : Path, optional
+        For volumes: the published listing of the files, and derivatives of one subject.
 
     Returns
     -------
@@ -84,20 +95,40 @@ def open_raw_dataset(
         )
     module, name = READERS[kind].split(":")
     reader = getattr(import_module(module), name)
-    if isinstance(options, SimulatedITDataset | SimulatedRetinaDataset):
-        if recording is None:
-            raise InputError(
-                "a simulated recording needs its folder",
-                remedy="Give --recording (and --world for stimuli), or run snakemake.",
-            )
-        if isinstance(options, SimulatedRetinaDataset):
-            return reader(_read_as_lab_movies(options, recording, world))
+    if options.is_simulated and recording is None:
+        raise InputError(
+            "a simulated recording needs its folder",
+            remedy="Give --recording (and --world for stimuli), or run snakemake.",
+        )
+    if isinstance(options, SimulatedITDataset):
         return reader(_read_as_lab_files(options, recording, world))
+    if isinstance(options, SimulatedRetinaDataset):
+        return reader(_read_as_lab_movies(options, recording, world))
+    if isinstance(options, SimulatedFMRIDataset):
+        options = _read_as_bids(options, recording, world)
+    if isinstance(options, FMRIDatasetOptions):
+        return reader(options, listing, preprocessed)
     return reader(options)
 
 
+def _read_as_bids(
+    options: SimulatedFMRIDataset, recording: Path | None, world: Path | None
+) -> BIDSDataset:
+    return BIDSDataset(
+        kind="bids",
+        folder=str(recording),
+        stimuli_table=None if world is None else str(world / "stimuli.tsv"),
+        preprocessing=options.preprocessing,
+        events=options.events,
+        tr_s=options.tr_s,
+        max_volume_gb=options.max_volume_gb,
+        stimuli=options.stimuli,
+        responses=options.responses,
+    )
+
+
 def _read_as_lab_files(
-    options: SimulatedITDataset, recording: Path, world: Path | None
+    options: SimulatedITDataset, recording: Path | None, world: Path | None
 ) -> NWBDataset:
     return NWBDataset(
         kind="nwb",
@@ -113,7 +144,7 @@ def _read_as_lab_files(
 
 
 def _read_as_lab_movies(
-    options: SimulatedRetinaDataset, recording: Path, world: Path | None
+    options: SimulatedRetinaDataset, recording: Path | None, world: Path | None
 ) -> NWBMoviesDataset:
     if world is None:
         raise InputError(

@@ -21,6 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--recording", type=Path, help="folder of a simulated recording")
     parser.add_argument("--world", type=Path, help="folder of the simulated world")
+    parser.add_argument("--listing", type=Path, help="listing of the files of a BIDS data set")
+    parser.add_argument("--preprocessed", type=Path, help="preprocessed volumes of the subject")
     add_job_arguments(parser)
 
 
@@ -34,11 +36,22 @@ def run(arguments: argparse.Namespace) -> None:
 
     options = read_job_options(arguments, describe_responses, arguments.dataset)
     dataset_options = read_dataset_options(options)
-    inputs = {"stimuli": arguments.stimuli, "recording": arguments.recording}
+    inputs = {
+        "stimuli": arguments.stimuli,
+        "recording": arguments.recording,
+        "listing": arguments.listing,
+        "preprocessed": arguments.preprocessed,
+    }
     recorder = ProvenanceRecorder(
         "responses", options, {role: path for role, path in inputs.items() if path is not None}
     )
-    dataset = open_raw_dataset(dataset_options, arguments.recording, arguments.world)
+    dataset = open_raw_dataset(
+        dataset_options,
+        arguments.recording,
+        arguments.world,
+        listing=arguments.listing,
+        preprocessed=arguments.preprocessed,
+    )
     read = read_frame_splits if dataset_options.design == "movies" else read_splits
     splits = read(arguments.stimuli) if arguments.stimuli is not None else None
     build = get_response_builder(dataset_options.modality, dataset_options.design)

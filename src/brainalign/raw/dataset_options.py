@@ -1,0 +1,23 @@
+"""The base of the options of every data set (a light module)."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from brainalign.options import Options
+
+
+class RecordedDataset(Options):
+    """What every data set declares of itself, so that the workflow knows which jobs it needs."""
+
+    modality: ClassVar[Literal["spikes", "fmri"]]
+    design: ClassVar[Literal["images", "movies"]]
+    is_simulated: ClassVar[bool] = False
+
+    def get_simulation(self) -> Any:
+        """Give the options ``simulation`` of a simulated data set; None for other recordings."""
+        return getattr(self, "simulation", None)
+
+    def list_simulated_subjects(self) -> list[str]:
+        """List the subjects that will be simulated, sorted; none for recordings of others."""
+        return sorted(self.get_simulation().subjects) if self.is_simulated else []
