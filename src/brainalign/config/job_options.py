@@ -92,8 +92,7 @@ def describe_fit(config: Config, method: str, dataset: str, backbone: str) -> Jo
         "seeds": list(config.seeds),
         "device": config.device,
         "feature": _look_up(config.backbones, backbone, "backbone").alignment,
-        "normalisation": recording.responses.normalisation,
-        "by_area": recording.responses.by_area,
+        **recording.describe_responses(),
     }
 
 
@@ -113,7 +112,7 @@ def describe_yardsticks(config: Config, dataset: str) -> JobOptions:
     recording = _look_up(config.datasets, dataset, "data set")
     return {
         "yardsticks": _dump(config.yardsticks, exclude={"enabled"}),
-        "normalisation": recording.responses.normalisation,
+        "normalisation": recording.describe_responses()["normalisation"],
     }
 
 

@@ -181,6 +181,8 @@ def _describe_movies(
         f"{len(units)} units, {sum(len(one.trials) for _, one in sessions)} trials of "
         f"{len(collection.movies)} movies, {n_frames} frames for models"
     )
+
+
 def _find_region_problems(
     dataset: RawDataset, options: FMRIDatasetOptions
 ) -> list[BrainalignError]:

@@ -21,3 +21,12 @@ class RecordedDataset(Options):
     def list_simulated_subjects(self) -> list[str]:
         """List the subjects that will be simulated, sorted; none for recordings of others."""
         return sorted(self.get_simulation().subjects) if self.is_simulated else []
+
+    def describe_responses(self) -> dict[str, Any]:
+        """Describe what methods must know of the responses: normalisation and areas of images.
+
+        Movies have neither: their responses are counts, which methods take as rates.
+        """
+        responses = getattr(self, "responses", None)
+        names = ("normalisation", "by_area")
+        return {name: getattr(responses, name) for name in names if hasattr(responses, name)}
