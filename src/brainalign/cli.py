@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from brainalign import __version__
 from brainalign.errors import BrainalignError, InternalError, ResourceError
 from brainalign.options import suggest_name
+from brainalign.stop_signals import leave_on_stop_signals
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(verb: str, parsed: argparse.Namespace) -> int:
     entry = VERBS[verb]
     try:
-        return int(getattr(importlib.import_module(entry.module), entry.run)(parsed) or 0)
+        with leave_on_stop_signals():
+            return int(getattr(importlib.import_module(entry.module), entry.run)(parsed) or 0)
     except BrainalignError as error:
         return _report_error(verb, error)
     except MemoryError:

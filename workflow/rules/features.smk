@@ -16,11 +16,12 @@ rule train_backbone:
         mem_mb=3000,
         runtime=60,
     params:
+        scratch=f"{RESULTS}/scratch/train_backbone/{{backbone}}",
         options=get_training_options,
         code=get_code("brainalign.features.training_command"),
     shell:
         "brainalign train-backbone --backbone {wildcards.backbone:q} --world {input.world:q}"
-        " --options {params.options:q} --output {output.weights:q} > {log:q} 2>&1"
+        " --scratch {params.scratch:q} --options {params.options:q} --output {output.weights:q} > {log:q} 2>&1"
 
 
 rule features:

@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> None:
     from brainalign.stores.provenance import ProvenanceRecorder
     from brainalign.stores.read import open_store, read_labels
     from brainalign.stores.write import write_store
-    from brainalign.training.device import resolve_device
+    from brainalign.training.cards import claim_device, measure_gpu_memory
 
     options = read_job_options(arguments, describe_features, arguments.backbone)
     backbone_options = read_backbone_options(options)
@@ -42,18 +42,19 @@ def run(arguments: argparse.Namespace) -> None:
         read_manifest(arguments.weights)
         inputs["weights"] = arguments.weights
     recorder = ProvenanceRecorder("features", options, inputs)
-    device = resolve_device(options["device"])
-    backbone = load_backbone(backbone_options, arguments.weights, device)
     stimuli = open_store(arguments.stimuli, "stimuli")
-    features = extract_features(
-        stimuli.variables["image"].values,
-        backbone,
-        backbone_options.layers,
-        backbone_options.outputs,
-        batch_size=backbone_options.batch_size,
-        precision=backbone_options.precision,
-        progress=True,
-    )
+    with claim_device(options["device"]) as device:
+        backbone = load_backbone(backbone_options, arguments.weights, device)
+        features = extract_features(
+            stimuli.variables["image"].values,
+            backbone,
+            backbone_options.layers,
+            backbone_options.outputs,
+            batch_size=backbone_options.batch_size,
+            precision=backbone_options.precision,
+            progress=True,
+        )
+        run_facts = measure_gpu_memory(device)
     tree = _compose_tree(features, read_labels(stimuli, "stimulus"))
     tree.attrs.update(
         {
@@ -62,7 +63,8 @@ def run(arguments: argparse.Namespace) -> None:
             **{f"backbone_{name}": value for name, value in backbone.describe().items()},
         }
     )
-    write_store(arguments.output, tree, "features", recorder.finish(device=str(device)))
+    provenance = recorder.finish(run_facts=run_facts, device=device.type)
+    write_store(arguments.output, tree, "features", provenance)
 
 
 def _compose_tree(features: dict[str, np.ndarray], stimulus: np.ndarray) -> xr.DataTree:
