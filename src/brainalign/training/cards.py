@@ -77,7 +77,8 @@ def claim_card(n_cards: int, folder: Path) -> Iterator[int]:
         The folder cannot be written.
     """
     # Every place on a card is a lock: first places are handed out on all cards, then second ones.
-    for place, card in itertools.product(itertools.count(), range(n_cards)):
+    for number in itertools.count():
+        place, card = divmod(number, n_cards)
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             lock = os.open(folder / f"card-{card}.place-{place}", os.O_CREAT | os.O_RDWR, 0o600)
