@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from brainalign.config.arguments import add_job_arguments, read_job_options
 from brainalign.config.job_options import describe_features, read_backbone_options
@@ -22,31 +22,64 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--weights", type=Path, help="folder of a backbone that was trained on the world"
     )
+    parser.add_argument(
+        "--shard", type=int, help="compute only this share of the stimuli, from 0 (option shards)"
+    )
+    parser.add_argument(
+        "--parts", type=Path, nargs="+", help="join these shares, in their order, and compute none"
+    )
     add_job_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Publish the feature store."""
-    from brainalign.features.extraction import extract_features
-    from brainalign.features.registry import load_backbone
+    from brainalign.features.shards import join_parts
     from brainalign.stores.manifest import read_manifest
     from brainalign.stores.provenance import ProvenanceRecorder
     from brainalign.stores.read import open_store, read_labels
     from brainalign.stores.write import write_store
-    from brainalign.training.cards import claim_device, measure_gpu_memory
 
     options = read_job_options(arguments, describe_features, arguments.backbone)
-    backbone_options = read_backbone_options(options)
     inputs = {"stimuli": arguments.stimuli}
     if arguments.weights is not None:
         read_manifest(arguments.weights)
         inputs["weights"] = arguments.weights
+    for number, path in enumerate(arguments.parts or []):
+        inputs[f"parts/{number}"] = path
     recorder = ProvenanceRecorder("features", options, inputs)
+    if arguments.parts is not None:
+        stimuli = open_store(arguments.stimuli, "stimuli")
+        tree = join_parts(arguments.parts, _compose_root(read_labels(stimuli, "stimulus")))
+        write_store(arguments.output, tree, "features", recorder.finish())
+        return
+    tree, facts, run_facts = _extract(arguments, options)
+    write_store(
+        arguments.output, tree, "features", recorder.finish(run_facts=run_facts, **facts)
+    )
+
+
+def _extract(
+    arguments: argparse.Namespace, options: dict[str, Any]
+) -> tuple[xr.DataTree, dict[str, object], dict[str, object]]:
+    """Compute the features of all stimuli or of one shard; also facts for the provenance."""
+    from brainalign.features.extraction import extract_features
+    from brainalign.features.registry import load_backbone
+    from brainalign.features.shards import choose_shard_rows
+    from brainalign.stores.read import open_store, read_labels
+    from brainalign.training.cards import claim_device, measure_gpu_memory
+
+    backbone_options = read_backbone_options(options)
     stimuli = open_store(arguments.stimuli, "stimuli")
+    image = stimuli.variables["image"]
+    rows = slice(None)
+    if arguments.shard is not None:
+        rows = choose_shard_rows(
+            image.shape[0], arguments.shard, backbone_options.shards, backbone_options.batch_size
+        )
     with claim_device(options["device"]) as device:
         backbone = load_backbone(backbone_options, arguments.weights, device)
         features = extract_features(
-            stimuli.variables["image"].values,
+            image[rows].values,
             backbone,
             backbone_options.layers,
             backbone_options.outputs,
@@ -55,7 +88,7 @@ def run(arguments: argparse.Namespace) -> None:
             progress=True,
         )
         run_facts = measure_gpu_memory(device)
-    tree = _compose_tree(features, read_labels(stimuli, "stimulus"))
+    tree = _compose_tree(features, read_labels(stimuli, "stimulus")[rows])
     tree.attrs.update(
         {
             "dataset": arguments.dataset,
@@ -63,8 +96,13 @@ def run(arguments: argparse.Namespace) -> None:
             **{f"backbone_{name}": value for name, value in backbone.describe().items()},
         }
     )
-    provenance = recorder.finish(run_facts=run_facts, device=device.type)
-    write_store(arguments.output, tree, "features", provenance)
+    return tree, {"device": device.type}, run_facts
+
+
+def _compose_root(stimulus: np.ndarray) -> xr.Dataset:
+    import xarray as xr
+
+    return xr.Dataset(coords={"stimulus": ("stimulus", stimulus, {"long_name": "stimulus id"})})
 
 
 def _compose_tree(features: dict[str, np.ndarray], stimulus: np.ndarray) -> xr.DataTree:
@@ -77,5 +115,4 @@ def _compose_tree(features: dict[str, np.ndarray], stimulus: np.ndarray) -> xr.D
         dimensions = ("stimulus", "patch", "dimension") if is_token else ("stimulus", "dimension")
         attributes = {"long_name": f"{path.replace('/', ', ')} of each stimulus", "units": "1"}
         groups[f"/{path}"] = xr.Dataset({name: (dimensions, values, attributes)})
-    root = xr.Dataset(coords={"stimulus": ("stimulus", stimulus, {"long_name": "stimulus id"})})
-    return xr.DataTree.from_dict({"/": root, **groups})
+    return xr.DataTree.from_dict({"/": _compose_root(stimulus), **groups})
