@@ -30,7 +30,9 @@ rule features_shard:
         unpack(get_extraction_inputs),
     output:
         part=temp(
-            directory(f"{RESULTS}/features_parts/{{dataset}}/{{backbone}}/{{shard}}.zarr")
+            directory(
+                f"{RESULTS}/features_parts/{{dataset}}/{{backbone}}/{{shard}}.zarr"
+            )
         ),
     log:
         f"{RESULTS}/logs/features_shard/{{dataset}}/{{backbone}}/{{shard}}.log",
