@@ -47,6 +47,9 @@ VERBS: dict[str, Verb] = {
     "features": Verb("brainalign.features.command", "extract features of stimuli"),
     "fit": Verb("brainalign.methods.fit_command", "fit a method with all seeds and folds"),
     "predict": Verb("brainalign.methods.predict_command", "embed test stimuli and responses"),
+    "encode": Verb(
+        "brainalign.methods.encode_command", "fit a linear encoding model per unit of a subject"
+    ),
     "score": Verb("brainalign.evaluation.score_command", "score predictions"),
     "collect": Verb("brainalign.evaluation.collect_command", "join all scores into one table"),
     "report": Verb("brainalign.report.command", "draw the figures and write the page"),

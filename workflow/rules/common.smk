@@ -112,6 +112,12 @@ def get_prediction_options(wildcards):
     )
 
 
+def get_encoding_options(wildcards):
+    return get_options(
+        job_options.describe_encoding, wildcards.dataset, wildcards.backbone
+    )
+
+
 def get_scores_options(wildcards):
     return get_options(job_options.describe_scores)
 
@@ -199,6 +205,15 @@ def get_experiment_inputs(wildcards):
     return {
         "stimuli": f"{RESULTS}/stimuli/{wildcards.dataset}.zarr",
         "responses": get_response_stores(wildcards.dataset),
+        "features": f"{RESULTS}/features/{wildcards.dataset}/{wildcards.backbone}.zarr",
+    }
+
+
+def get_encoding_inputs(wildcards):
+    """Stores that the encoding models of one subject read."""
+    return {
+        "stimuli": f"{RESULTS}/stimuli/{wildcards.dataset}.zarr",
+        "responses": f"{RESULTS}/responses/{wildcards.dataset}/{wildcards.subject}.zarr",
         "features": f"{RESULTS}/features/{wildcards.dataset}/{wildcards.backbone}.zarr",
     }
 

@@ -16,9 +16,11 @@ from brainalign.config.models import METHOD_CHOICES, Config
 from brainalign.errors import InputError
 from brainalign.evaluation.options import EvaluationOptions
 from brainalign.features.options import BackboneOptions, ExtractionOptions
+from brainalign.methods.direct.options import RidgeOptions
 from brainalign.options import Options, suggest_name
 from brainalign.raw.options import DatasetOptions, SpikeDatasetOptions
 from brainalign.raw.simulate.options import WorldOptions
+from brainalign.stores.block_options import ArrayOptions
 
 JobOptions = dict[str, Any]
 _Model = TypeVar("_Model")
@@ -91,6 +93,20 @@ def describe_prediction(config: Config, method: str, dataset: str, backbone: str
     return {**options, "n_half_splits": config.evaluation.n_half_splits}
 
 
+def describe_encoding(config: Config, dataset: str, backbone: str) -> JobOptions:
+    """Options of the rule that fits a linear encoding model per unit."""
+    recording = _look_up(config.datasets, dataset, "data set")
+    return {
+        "arrays": _dump(config.arrays),
+        "seeds": list(config.seeds),
+        "feature": _look_up(config.backbones, backbone, "backbone").alignment,
+        "normalisation": recording.responses.normalisation,
+        "n_half_splits": recording.responses.n_half_splits,
+        "min_repeated_stimuli": recording.responses.min_repeated_stimuli,
+        "alphas": list(RidgeOptions.model_fields["alphas"].default),
+    }
+
+
 def describe_scores(config: Config) -> JobOptions:
     """Options of the rule that scores predictions."""
     return {"evaluation": _dump(config.evaluation)}
@@ -114,6 +130,11 @@ def read_backbone_options(options: JobOptions) -> ExtractionOptions:
 def read_evaluation_options(options: JobOptions) -> EvaluationOptions:
     """Check the options of the evaluation that a job was given."""
     return _validate(TypeAdapter(EvaluationOptions), options, "evaluation")
+
+
+def read_array_options(options: JobOptions) -> ArrayOptions:
+    """Check the options for arrays that exceed memory that a job was given."""
+    return _validate(TypeAdapter(ArrayOptions), options, "arrays")
 
 
 def read_method_options(options: JobOptions) -> tuple[str, dict[str, Any]]:

@@ -13,6 +13,7 @@ from brainalign.methods.registry import METHODS, get_method_options
 from brainalign.options import Options, suggest_name
 from brainalign.raw.options import DatasetOptions, Name
 from brainalign.raw.simulate.options import WorldOptions
+from brainalign.stores.block_options import ArrayOptions
 
 _METHOD_DESCRIPTION = (
     "Name of the method in the registry; may be left out where the entry has that name."
@@ -81,6 +82,9 @@ class Config(Options):
     )
     experiments: list[Experiment] = Field(
         [], description="What is run: rows of data sets x backbones x methods."
+    )
+    arrays: ArrayOptions = Field(
+        ArrayOptions(), description="Work on arrays that exceed memory (brainalign encode)."
     )
     evaluation: EvaluationOptions = Field(EvaluationOptions(), description="Metrics and intervals.")
 
