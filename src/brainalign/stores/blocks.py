@@ -24,8 +24,8 @@ from brainalign.stores.publish import convert_resource_errors
 SharedT = TypeVar("SharedT")
 
 _ITEM_BYTES = 4
-# In z-scoring and averaging a block lives in several copies, most of them in float64; measured.
-_BYTES_PER_VALUE = 64
+# In z-scoring and averaging a block lives in several copies, most of them in float64.
+_BYTES_PER_VALUE = 48
 # A worker's Python, NumPy and dask, beside its block.
 _PROGRAM_MB = 500
 
