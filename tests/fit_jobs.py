@@ -51,9 +51,7 @@ def make_environment() -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
-def write_fit_job(
-    folder: Path, method: dict[str, Any], seeds: list[int], seed: int = 0
-) -> FitJob:
+def write_fit_job(folder: Path, method: dict[str, Any], seeds: list[int], seed: int = 0) -> FitJob:
     """Plant a linear relation between features and responses and write the three stores."""
     generator = np.random.default_rng(seed)
     n_stimuli = N_TRAINING + 2 * N_OTHER

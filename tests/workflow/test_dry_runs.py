@@ -136,6 +136,12 @@ def test_shards_are_jobs_of_their_own_with_one_that_joins_them(project: Project)
     assert jobs["features"] == 3
 
 
+def test_encoding_models_are_made_on_request(project: Project) -> None:
+    jobs = project.list_jobs("results/encoding/simulated_it/pixels/monkey-a.zarr")
+    assert jobs["encode"] == jobs["features"] == jobs["responses"] == 1
+    assert not jobs["fit"]
+
+
 @pytest.mark.real_data
 def test_published_data_are_not_simulated(project: Project, data_folder: Path) -> None:
     config = "workflow/datasets/onken2016_salamander.yaml"

@@ -21,6 +21,7 @@ from brainalign.options import Options, suggest_name
 from brainalign.raw.options import DatasetOptions, SpikeDatasetOptions
 from brainalign.raw.simulate.options import WorldOptions
 from brainalign.stores.block_options import ArrayOptions
+from brainalign.training.tracking_options import TrackingOptions
 
 JobOptions = dict[str, Any]
 _Model = TypeVar("_Model")
@@ -76,6 +77,12 @@ def describe_features(config: Config, backbone: str) -> JobOptions:
 
 def describe_fit(config: Config, method: str, dataset: str, backbone: str) -> JobOptions:
     """Options of the rule that fits a method with all seeds and folds."""
+    options = _describe_experiment(config, method, dataset, backbone)
+    tracking = _dump(config.tracking)
+    return {**options, "tracking": tracking} if tracking else options
+
+
+def _describe_experiment(config: Config, method: str, dataset: str, backbone: str) -> JobOptions:
     recording = _look_up(config.datasets, dataset, "data set")
     return {
         "method": _dump(_look_up(config.methods, method, "method")),
@@ -89,7 +96,7 @@ def describe_fit(config: Config, method: str, dataset: str, backbone: str) -> Jo
 
 def describe_prediction(config: Config, method: str, dataset: str, backbone: str) -> JobOptions:
     """Options of the rule that embeds test stimuli and responses."""
-    options = describe_fit(config, method, dataset, backbone)
+    options = _describe_experiment(config, method, dataset, backbone)
     return {**options, "n_half_splits": config.evaluation.n_half_splits}
 
 
@@ -135,6 +142,11 @@ def read_evaluation_options(options: JobOptions) -> EvaluationOptions:
 def read_array_options(options: JobOptions) -> ArrayOptions:
     """Check the options for arrays that exceed memory that a job was given."""
     return _validate(TypeAdapter(ArrayOptions), options, "arrays")
+
+
+def read_tracking_options(options: JobOptions) -> TrackingOptions:
+    """Check the options of tracking that a job was given; there are defaults for all."""
+    return _validate(TypeAdapter(TrackingOptions), {"tracking": {}, **options}, "tracking")
 
 
 def read_method_options(options: JobOptions) -> tuple[str, dict[str, Any]]:

@@ -53,9 +53,7 @@ def run(arguments: argparse.Namespace) -> None:
         write_store(arguments.output, tree, "features", recorder.finish())
         return
     tree, facts, run_facts = _extract(arguments, options)
-    write_store(
-        arguments.output, tree, "features", recorder.finish(run_facts=run_facts, **facts)
-    )
+    write_store(arguments.output, tree, "features", recorder.finish(run_facts=run_facts, **facts))
 
 
 def _extract(

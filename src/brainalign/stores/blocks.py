@@ -58,9 +58,7 @@ class UnitBlocks:
             In order; every unit is in exactly one.
         """
         starts = range(0, self.n_units, self.n_units_per_block)
-        return [
-            slice(start, min(start + self.n_units_per_block, self.n_units)) for start in starts
-        ]
+        return [slice(start, min(start + self.n_units_per_block, self.n_units)) for start in starts]
 
     def read(self, units: slice) -> np.ndarray:
         """Read one block.

@@ -103,9 +103,7 @@ def test_a_fit_that_runs_out_of_memory_ends_where_the_undisturbed_one_does(
     found = train_module(divided, divided.options, seed=0)
     np.testing.assert_allclose(found.loss, expected.loss, rtol=1e-4)
     lines = [line for line in capsys.readouterr().err.splitlines() if "out of memory" in line]
-    assert lines == [
-        f"out of memory on cpu: batches are now computed in {n} parts" for n in (2, 4)
-    ]
+    assert lines == [f"out of memory on cpu: batches are now computed in {n} parts" for n in (2, 4)]
 
 
 def test_both_passes_over_a_part_draw_the_same_dropout():
@@ -157,5 +155,3 @@ def test_memory_that_not_even_one_row_fits_into_is_an_error():
     limit_rows(task, 0)
     with pytest.raises(ResourceError, match="Not even one row"):
         train_module(task, task.options, seed=0)
-
-

@@ -152,9 +152,7 @@ class RegressionTask:
         """
         return batch[0][rows], batch[1][rows]
 
-    def compute_outputs(
-        self, batch: tuple[torch.Tensor, torch.Tensor]
-    ) -> tuple[torch.Tensor, ...]:
+    def compute_outputs(self, batch: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, ...]:
         """Predict the targets.
 
         Parameters
