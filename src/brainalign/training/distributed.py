@@ -8,6 +8,7 @@ whole batch, so that the number of processes changes speed and memory but not th
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ class Processes:
                 remedy="Start fewer processes.",
             )
         bounds = [n_rows * rank // self.count for rank in range(self.count + 1)]
-        return [slice(start, stop) for start, stop in zip(bounds, bounds[1:], strict=False)]
+        return [slice(start, stop) for start, stop in itertools.pairwise(bounds)]
 
     def gather_rows(self, own: torch.Tensor, n_rows: int) -> torch.Tensor:
         """Join the rows of all processes.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -170,7 +171,7 @@ def _divide(rows: slice, n_parts: int) -> list[slice]:
     n_rows = rows.stop - rows.start
     n_parts = min(n_parts, n_rows)
     bounds = [rows.start + n_rows * part // n_parts for part in range(n_parts + 1)]
-    return [slice(start, stop) for start, stop in zip(bounds, bounds[1:], strict=False)]
+    return [slice(start, stop) for start, stop in itertools.pairwise(bounds)]
 
 
 def _say_out_of_memory(remedy: str) -> ResourceError:

@@ -66,15 +66,15 @@ class RowwiseTask(Protocol):
     """
 
     def count_rows(self, batch: Any) -> int:
-        """Number of rows of a batch."""
+        """Count the rows of a batch."""
 
     def take_rows(self, batch: Any, rows: slice) -> Any:
-        """Part of a batch, with the rows in their order."""
+        """Take part of a batch, with the rows in their order."""
 
     def compute_outputs(self, batch: Any) -> tuple[torch.Tensor, ...]:
-        """Outputs of the module, each with a row per row of the batch."""
+        """Compute the outputs of the module, each with a row per row of the batch."""
 
     def compute_loss_of_outputs(
         self, outputs: tuple[torch.Tensor, ...], batch: Any
     ) -> torch.Tensor:
-        """Scalar loss of the outputs for a whole batch, in fp32."""
+        """Compare the outputs for a whole batch; a scalar loss in fp32."""

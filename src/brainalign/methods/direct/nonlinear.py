@@ -119,7 +119,7 @@ class RegressionTask:
         return self.module.compute_loss(*batch)
 
     def count_rows(self, batch: tuple[torch.Tensor, torch.Tensor]) -> int:
-        """Number of pairs of a batch.
+        """Count the pairs of a batch.
 
         Parameters
         ----------

@@ -271,7 +271,7 @@ class VNATask:
         return self.compute_loss_of_outputs(self.compute_outputs(batch), batch)
 
     def count_rows(self, batch: ContrastiveBatch) -> int:
-        """Number of pairs of a batch.
+        """Count the pairs of a batch.
 
         Parameters
         ----------
