@@ -99,8 +99,9 @@ def join_parts(paths: Sequence[Path], rows: xr.Dataset) -> xr.DataTree:
             where=paths[0].parent,
             remedy="Delete the parts and run again.",
         )
+    nodes = [{node.path: node.to_dataset(inherit=False) for node in part.subtree} for part in parts]
     joined = {
-        group: xr.concat([part[group].to_dataset(inherit=False) for part in parts], row)
+        group: xr.concat([node[group] for node in nodes], row)
         for group in groups[0]
         if group != "/"
     }

@@ -242,7 +242,7 @@ def _write_rows(descriptor: int, blocks: UnitBlocks, start: int, rows: np.ndarra
     for units in blocks.list_blocks():
         width = units.stop - units.start
         place = (blocks.n_rows * units.start + start * width) * _ITEM_BYTES
-        content = memoryview(np.ascontiguousarray(rows[:, units])).cast("B")
+        content = np.ascontiguousarray(rows[:, units]).data.cast("B")
         while content:
             # A disk that fills up writes a part without an error.
             n_written = os.pwrite(descriptor, content, place)
