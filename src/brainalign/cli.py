@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from brainalign import __version__
 from brainalign.errors import BrainalignError, InternalError, ResourceError
 from brainalign.options import suggest_name
+from brainalign.stop_signals import leave_on_stop_signals
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,9 @@ VERBS: dict[str, Verb] = {
     "features": Verb("brainalign.features.command", "extract features of stimuli"),
     "fit": Verb("brainalign.methods.fit_command", "fit a method with all seeds and folds"),
     "predict": Verb("brainalign.methods.predict_command", "embed test stimuli and responses"),
+    "encode": Verb(
+        "brainalign.methods.encode_command", "fit a linear encoding model per unit of a subject"
+    ),
     "score": Verb("brainalign.evaluation.score_command", "score predictions"),
     "yardsticks": Verb(
         "brainalign.evaluation.yardsticks.command", "measure all layers of a backbone"
@@ -129,7 +133,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(verb: str, parsed: argparse.Namespace) -> int:
     entry = VERBS[verb]
     try:
-        return int(getattr(importlib.import_module(entry.module), entry.run)(parsed) or 0)
+        with leave_on_stop_signals():
+            return int(getattr(importlib.import_module(entry.module), entry.run)(parsed) or 0)
     except BrainalignError as error:
         return _report_error(verb, error)
     except MemoryError:

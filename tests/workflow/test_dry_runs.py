@@ -133,6 +133,19 @@ def test_one_store_asks_only_for_what_it_needs(project: Project) -> None:
     assert jobs == {"simulate_world": 1, "simulate_recording": 1, "stimuli": 1, "responses": 1}
 
 
+def test_shards_are_jobs_of_their_own_with_one_that_joins_them(project: Project) -> None:
+    (project.root / "sharded.yaml").write_text("backbones: {pixels: {kind: pixels, shards: 4}}\n")
+    jobs = project.list_jobs("--configfile", "sharded.yaml")
+    assert jobs["features_shard"] == 4
+    assert jobs["features"] == 3
+
+
+def test_encoding_models_are_made_on_request(project: Project) -> None:
+    jobs = project.list_jobs("results/encoding/simulated_it/pixels/monkey-a.zarr")
+    assert jobs["encode"] == jobs["features"] == jobs["responses"] == 1
+    assert not jobs["fit"]
+
+
 @pytest.mark.real_data
 def test_published_data_are_not_simulated(project: Project, data_folder: Path) -> None:
     config = "workflow/datasets/onken2016_salamander.yaml"

@@ -45,6 +45,7 @@ wildcard_constraints:
     subject="[^/]+",
     backbone="[^/]+",
     method="[^/]+",
+    shard="[0-9]+",
 
 
 def get_final_targets():
@@ -116,6 +117,12 @@ def get_prediction_options(wildcards):
         wildcards.method,
         wildcards.dataset,
         wildcards.backbone,
+    )
+
+
+def get_encoding_options(wildcards):
+    return get_options(
+        job_options.describe_encoding, wildcards.dataset, wildcards.backbone
     )
 
 
@@ -215,6 +222,18 @@ def get_response_inputs(wildcards):
 
 
 def get_feature_inputs(wildcards):
+    """What one job extracts from, or the parts that several jobs have extracted."""
+    n_shards = PLAN.count_shards(wildcards.backbone)
+    if n_shards == 1:
+        return get_extraction_inputs(wildcards)
+    folder = f"{RESULTS}/features_parts/{wildcards.dataset}/{wildcards.backbone}"
+    return {
+        "stimuli": f"{RESULTS}/stimuli/{wildcards.dataset}.zarr",
+        "parts": [f"{folder}/{shard}.zarr" for shard in range(n_shards)],
+    }
+
+
+def get_extraction_inputs(wildcards):
     """Stimuli, and the weights of a backbone that is trained on the world."""
     inputs = {"stimuli": f"{RESULTS}/stimuli/{wildcards.dataset}.zarr"}
     if PLAN.is_trained(wildcards.backbone):
@@ -227,6 +246,15 @@ def get_experiment_inputs(wildcards):
     return {
         "stimuli": f"{RESULTS}/stimuli/{wildcards.dataset}.zarr",
         "responses": get_response_stores(wildcards.dataset),
+        "features": f"{RESULTS}/features/{wildcards.dataset}/{wildcards.backbone}.zarr",
+    }
+
+
+def get_encoding_inputs(wildcards):
+    """Stores that the encoding models of one subject read."""
+    return {
+        "stimuli": f"{RESULTS}/stimuli/{wildcards.dataset}.zarr",
+        "responses": f"{RESULTS}/responses/{wildcards.dataset}/{wildcards.subject}.zarr",
         "features": f"{RESULTS}/features/{wildcards.dataset}/{wildcards.backbone}.zarr",
     }
 
@@ -287,5 +315,13 @@ def get_response_threads(wildcards):
 
 
 def get_weights_flag(wildcards):
-    inputs = get_feature_inputs(wildcards)
+    inputs = get_extraction_inputs(wildcards)
     return get_flags({name: inputs[name] for name in inputs if name == "weights"})
+
+
+def get_feature_flags(wildcards):
+    """The weights to extract with, or the parts to join."""
+    parts = get_feature_inputs(wildcards).get("parts")
+    if parts is None:
+        return get_weights_flag(wildcards)
+    return "--parts " + " ".join(shlex.quote(part) for part in parts)

@@ -53,3 +53,30 @@ rule predict:
         " --stimuli {input.stimuli:q} --responses {input.responses:q}"
         " --features {input.features:q} --options {params.options:q}"
         " --output {output.predictions:q} > {log:q} 2>&1"
+
+
+rule encode:
+    """Fit a linear encoding model per unit of one subject; made on request only."""
+    input:
+        unpack(get_encoding_inputs),
+    output:
+        encoding=directory(
+            f"{RESULTS}/encoding/{{dataset}}/{{backbone}}/{{subject}}.zarr"
+        ),
+    log:
+        f"{RESULTS}/logs/encode/{{dataset}}/{{backbone}}/{{subject}}.log",
+    conda:
+        "../../envs/base.yaml"
+    threads: CONFIG.arrays.n_workers if CONFIG.arrays.cluster == "local" else 1
+    resources:
+        mem_mb=1000 + CONFIG.arrays.memory_mb * CONFIG.arrays.n_workers,
+        runtime=240,
+    params:
+        scratch=f"{RESULTS}/scratch/encode/{{dataset}}/{{backbone}}/{{subject}}",
+        options=get_encoding_options,
+        code=get_code("brainalign.methods.encode_command"),
+    shell:
+        "brainalign encode --dataset {wildcards.dataset:q} --backbone {wildcards.backbone:q}"
+        " --stimuli {input.stimuli:q} --responses {input.responses:q}"
+        " --features {input.features:q} --scratch {params.scratch:q}"
+        " --options {params.options:q} --output {output.encoding:q} > {log:q} 2>&1"

@@ -17,9 +17,12 @@ from brainalign.errors import InputError
 from brainalign.evaluation.options import EvaluationOptions
 from brainalign.evaluation.yardsticks.options import YardstickOptions
 from brainalign.features.options import BackboneOptions, ExtractionOptions
+from brainalign.methods.direct.options import RidgeOptions
 from brainalign.options import Options, suggest_name
 from brainalign.raw.options import DatasetOptions
 from brainalign.raw.simulate.options import WorldOptions
+from brainalign.stores.block_options import ArrayOptions
+from brainalign.training.tracking_options import TrackingOptions
 
 JobOptions = dict[str, Any]
 _Model = TypeVar("_Model")
@@ -86,6 +89,12 @@ def describe_features(config: Config, backbone: str) -> JobOptions:
 
 def describe_fit(config: Config, method: str, dataset: str, backbone: str) -> JobOptions:
     """Options of the rule that fits a method with all seeds and folds."""
+    options = _describe_experiment(config, method, dataset, backbone)
+    tracking = _dump(config.tracking)
+    return {**options, "tracking": tracking} if tracking else options
+
+
+def _describe_experiment(config: Config, method: str, dataset: str, backbone: str) -> JobOptions:
     recording = _look_up(config.datasets, dataset, "data set")
     return {
         "method": _dump(_look_up(config.methods, method, "method")),
@@ -98,8 +107,22 @@ def describe_fit(config: Config, method: str, dataset: str, backbone: str) -> Jo
 
 def describe_prediction(config: Config, method: str, dataset: str, backbone: str) -> JobOptions:
     """Options of the rule that embeds test stimuli and responses."""
-    options = describe_fit(config, method, dataset, backbone)
+    options = _describe_experiment(config, method, dataset, backbone)
     return {**options, "n_half_splits": config.evaluation.n_half_splits}
+
+
+def describe_encoding(config: Config, dataset: str, backbone: str) -> JobOptions:
+    """Options of the rule that fits a linear encoding model per unit."""
+    recording = _look_up(config.datasets, dataset, "data set")
+    return {
+        "arrays": _dump(config.arrays),
+        "seeds": list(config.seeds),
+        "feature": _look_up(config.backbones, backbone, "backbone").alignment,
+        "normalisation": recording.responses.normalisation,
+        "n_half_splits": recording.responses.n_half_splits,
+        "min_repeated_stimuli": recording.responses.min_repeated_stimuli,
+        "alphas": list(RidgeOptions.model_fields["alphas"].default),
+    }
 
 
 def describe_scores(config: Config) -> JobOptions:
@@ -139,6 +162,16 @@ def read_backbone_options(options: JobOptions) -> ExtractionOptions:
 def read_evaluation_options(options: JobOptions) -> EvaluationOptions:
     """Check the options of the evaluation that a job was given."""
     return _validate(TypeAdapter(EvaluationOptions), options, "evaluation")
+
+
+def read_array_options(options: JobOptions) -> ArrayOptions:
+    """Check the options for arrays that exceed memory that a job was given."""
+    return _validate(TypeAdapter(ArrayOptions), options, "arrays")
+
+
+def read_tracking_options(options: JobOptions) -> TrackingOptions:
+    """Check the options of tracking that a job was given; there are defaults for all."""
+    return _validate(TypeAdapter(TrackingOptions), {"tracking": {}, **options}, "tracking")
 
 
 def read_method_options(options: JobOptions) -> tuple[str, dict[str, Any]]:

@@ -14,6 +14,8 @@ from brainalign.methods.registry import METHODS, get_method_options
 from brainalign.options import Options, suggest_name
 from brainalign.raw.options import DatasetOptions, Name
 from brainalign.raw.simulate.options import WorldOptions
+from brainalign.stores.block_options import ArrayOptions
+from brainalign.training.tracking_options import TrackingOptions
 
 _METHOD_DESCRIPTION = (
     "Name of the method in the registry; may be left out where the entry has that name."
@@ -82,6 +84,12 @@ class Config(Options):
     )
     experiments: list[Experiment] = Field(
         [], description="What is run: rows of data sets x backbones x methods."
+    )
+    tracking: TrackingOptions = Field(
+        TrackingOptions(), description="Trackers of fits beside training.csv."
+    )
+    arrays: ArrayOptions = Field(
+        ArrayOptions(), description="Work on arrays that exceed memory (brainalign encode)."
     )
     evaluation: EvaluationOptions = Field(EvaluationOptions(), description="Metrics and intervals.")
     yardsticks: YardstickOptions = Field(

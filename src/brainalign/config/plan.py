@@ -120,6 +120,11 @@ class Plan:
         options = self.config.backbones.get(backbone)
         return isinstance(options, WorldCLIPOptions | WorldDINOOptions)
 
+    def count_shards(self, backbone: str) -> int:
+        """Count the jobs that share the stimuli of a backbone."""
+        options = self.config.backbones.get(backbone)
+        return 1 if options is None else options.shards
+
     @functools.cache  # noqa: B019 - a plan lives as long as the process
     def list_subjects(self, dataset: str) -> list[str]:
         """List the subjects of a data set, sorted.

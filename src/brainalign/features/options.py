@@ -39,6 +39,11 @@ class ExtractionOptions(Options):
         min_length=1,
     )
     batch_size: int = Field(32, description="Images per forward pass.", ge=1)
+    shards: int = Field(
+        1,
+        description="Jobs that share the stimuli; one more job then joins their features.",
+        ge=1,
+    )
     precision: Precision = Field(
         "auto", description="fp32, bf16, or auto: bf16 on GPUs and fp32 on CPUs."
     )

@@ -170,6 +170,18 @@ CONTRACTS: dict[str, StoreContract] = {
         },
         needs_group=True,
     ),
+    "encoding": StoreContract(
+        kind="encoding",
+        root={
+            "unit": _one("unit", kind=_TEXT),
+            "area": _one("unit", kind=_TEXT),
+            "correlation": _one("fold", "unit", kind=_FLOAT),
+            "penalty": _one("fold", "unit", kind=_FLOAT),
+            "noise_ceiling": _one("unit", kind=_FLOAT),
+            "reliability": _one("unit", kind=_FLOAT),
+        },
+        groups={},
+    ),
     "scores": StoreContract(
         kind="scores",
         root={},

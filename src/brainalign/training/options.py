@@ -53,9 +53,12 @@ class TrainingOptions(Options):
     gradient_clip: float | None = Field(
         default=None, gt=0, description="Largest norm of the gradient; null: never clipped."
     )
-    precision: Literal["fp32", "bf16"] = Field(
+    precision: Literal["auto", "fp32", "bf16"] = Field(
         default="fp32",
-        description="Arithmetic of the forward pass; losses are fp32 in both.",
+        description=(
+            "Arithmetic of the forward pass; losses are fp32 always. auto: bf16 on GPUs that "
+            "compute in it, fp32 elsewhere."
+        ),
     )
     patience: int | None = Field(
         default=None,
