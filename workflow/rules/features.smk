@@ -15,6 +15,7 @@ rule train_backbone:
     resources:
         mem_mb=3000,
         runtime=60,
+        gpu=get_gpus,
     params:
         options=get_training_options,
         code=get_code("brainalign.features.training_command"),
@@ -37,6 +38,7 @@ rule features:
     resources:
         mem_mb=4000,
         runtime=120,
+        gpu=get_gpus,
     params:
         weights=get_weights_flag,
         options=get_features_options,

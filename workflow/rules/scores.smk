@@ -24,7 +24,6 @@ rule score:
 
 
 rule collect:
-    """Join the scores of all experiments into one store and one table."""
     input:
         scores=get_score_stores,
     output:
@@ -32,6 +31,10 @@ rule collect:
         table=f"{RESULTS}/scores.csv",
     log:
         f"{RESULTS}/logs/collect.log",
+    """Join the scores of all experiments into one store and one table."""
+
+    # Seconds of work: a cluster's queue would cost more.
+    localrule: True
     conda:
         "../../envs/base.yaml"
     threads: 1
