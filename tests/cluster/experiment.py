@@ -30,7 +30,7 @@ datasets:
       n_shared_train_stimuli: 4
     responses: {min_repeated_stimuli: 5}
 methods:
-  vna: {preset: small, epochs: 300, patience: 300, checkpoint_every: 5}
+  vna: {preset: small, epochs: 5}
 experiments:
   - datasets: [simulated_it]
     backbones: [pixels]
@@ -66,13 +66,14 @@ def copy_results(source: Path, target: Path) -> None:
         shutil.copytree(source / name, target / name)
 
 
-def run_locally(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run the experiment as on a laptop."""
-    return subprocess.run(
-        _list_words("--cores", "2", *words),
+def start_locally(folder: Path) -> subprocess.Popen[str]:
+    """Start the experiment as on a laptop."""
+    return subprocess.Popen(
+        _list_words("--cores", "2"),
         cwd=folder,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
     )
 
@@ -89,3 +90,17 @@ def submit(cluster: SlurmCluster, folder: Path, *words: str) -> subprocess.Popen
 def _list_words(*words: str) -> list[str]:
     snakemake = [sys.executable, "-m", "snakemake", TARGET]
     return [*snakemake, *words, "--configfile", "small.yaml"]
+
+
+def finish(run: subprocess.Popen[str]) -> str:
+    """Wait for a run and return its output.
+
+    Raises
+    ------
+    RuntimeError
+        If it fails; the message is its output.
+    """
+    output, _ = run.communicate()
+    if run.returncode != 0:
+        raise RuntimeError(output)
+    return output

@@ -111,6 +111,8 @@ ReturnToService=2
 # What squeue still knows of ended jobs, in s: the default of SLURM.
 MinJobAge=300
 KillWait=5
+# A requeued job waits until the credential of its first start has expired, in s.
+AuthInfo=cred_expire=5
 # A lost node is noticed within this time, in s.
 SlurmdTimeout=10
 SlurmctldTimeout=30

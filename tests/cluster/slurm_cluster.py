@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 _SCRIPT = Path(__file__).with_name("run_cluster.sh")
@@ -21,6 +22,8 @@ _PATH = f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}:/usr/sbin:/
 def find_obstacle(accounting: bool) -> str | None:
     """Say why the daemons cannot run here; None where they can."""
     needed = _NEEDED + (_NEEDED_FOR_ACCOUNTING if accounting else ())
+    if find_spec("snakemake_executor_plugin_slurm") is None:
+        return "snakemake-executor-plugin-slurm is not installed (pip)"
     missing = [name for name in needed if shutil.which(name, path=_PATH) is None]
     if missing:
         packages = "slurm-wlm munge iproute2" + (" slurmdbd mariadb-server" if accounting else "")
@@ -85,8 +88,10 @@ class SlurmCluster:
         self._output = (folder / "start.log").open("w")
         # --kill-child: whatever happens to this process, the daemons end with it.
         self._process = subprocess.Popen(
-            ["unshare", *_NAMESPACES, "--fork", "--kill-child", "--mount-proc"]
-            + ["bash", str(_SCRIPT), str(folder), mode],
+            [
+                *("unshare", *_NAMESPACES, "--fork", "--kill-child", "--mount-proc"),
+                *("bash", str(_SCRIPT), str(folder), mode),
+            ],
             stdout=self._output,
             stderr=subprocess.STDOUT,
             env={**os.environ, "PATH": _PATH},
@@ -117,8 +122,10 @@ class SlurmCluster:
     def start(self, *words: str, folder: Path, **environment: str) -> subprocess.Popen[str]:
         """Start a command on the login node."""
         return subprocess.Popen(
-            ["nsenter", "--target", self._first_process, *_NAMESPACES, f"--wd={folder}", "--"]
-            + list(words),
+            [
+                *("nsenter", "--target", self._first_process, *_NAMESPACES),
+                *(f"--wd={folder}", "--", *words),
+            ],
             env={**os.environ, "PATH": _PATH, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -165,20 +172,14 @@ class SlurmCluster:
         """Kill a node: its daemon and everything that it runs, as a power cut would."""
         daemon = (self.folder / "run" / f"slurmd.{node}.pid").read_text().strip()
         jobs = [job.id for job in self.list_jobs() if job.fields.get("NodeList") == node]
-        table = [
-            line.split(maxsplit=2) for line in self.run("ps", "-eo", "pid=,ppid=,args=").splitlines()
-        ]
+        processes = self.run("ps", "-eo", "pid=,ppid=,args=").splitlines()
+        table = [line.split(maxsplit=2) for line in processes]
         doomed = {daemon}
         # Each step of a job has a supervisor, "slurmstepd: [12.batch]", outside of the daemon.
         doomed |= {pid for pid, _, words in table if words.startswith(_name_supervisors(jobs))}
         for _ in table:
             doomed |= {pid for pid, parent, _ in table if parent in doomed}
         self.run("kill", "-KILL", *sorted(doomed))
-
-    def start_node(self, node: str) -> None:
-        """Start the daemon of a node again and clear what the controller noted about it."""
-        self.run("slurmd", "-N", node)
-        self.run("scontrol", "update", f"nodename={node}", "state=resume")
 
 
 def _name_supervisors(jobs: list[str]) -> tuple[str, ...]:
