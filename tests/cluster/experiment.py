@@ -6,9 +6,11 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.slurm_cluster import SlurmCluster
+from cluster.slurm_cluster import SEARCH_PATH, SlurmCluster
 from project_copy import copy_project
 
 CONFIG = """
@@ -66,41 +68,55 @@ def copy_results(source: Path, target: Path) -> None:
         shutil.copytree(source / name, target / name)
 
 
-def start_locally(folder: Path) -> subprocess.Popen[str]:
+@dataclass
+class StartedRun:
+    """A run of Snakemake whose output goes to a file, so that nobody has to read it meanwhile."""
+
+    folder: Path
+    process: subprocess.Popen[bytes]
+    output: Path
+
+    def wait(self) -> tuple[int, str]:
+        """Wait for the end; return exit status and output."""
+        return self.process.wait(), self.output.read_text()
+
+    def finish(self) -> None:
+        """Wait for the end.
+
+        Raises
+        ------
+        RuntimeError
+            If the run fails; the message is its output.
+        """
+        status, output = self.wait()
+        if status != 0:
+            raise RuntimeError(output)
+
+
+def start_locally(folder: Path) -> StartedRun:
     """Start the experiment as on a laptop."""
-    return subprocess.Popen(
-        _list_words("--cores", "2"),
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    return _start(folder, _list_words("--cores", "2"))
 
 
-def submit(cluster: SlurmCluster, folder: Path, *words: str) -> subprocess.Popen[str]:
+def submit(cluster: SlurmCluster, folder: Path, *words: str) -> StartedRun:
     """Start the experiment on the login node of a cluster."""
-    return cluster.start(
-        *_list_words("--workflow-profile", "profiles/slurm", *_QUICK, *words),
-        folder=folder,
-        OMP_NUM_THREADS="1",
-    )
+    command = _list_words("--workflow-profile", "profiles/slurm", *_QUICK, *words)
+    return _start(folder, cluster.wrap(*command, folder=folder))
+
+
+def _start(folder: Path, command: list[str]) -> StartedRun:
+    output = folder / f"run-{time.monotonic_ns()}.log"
+    with output.open("w") as file:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env={**os.environ, "PATH": SEARCH_PATH, "OMP_NUM_THREADS": "1"},
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        )
+    return StartedRun(folder, process, output)
 
 
 def _list_words(*words: str) -> list[str]:
     snakemake = [sys.executable, "-m", "snakemake", TARGET]
     return [*snakemake, *words, "--configfile", "small.yaml"]
-
-
-def finish(run: subprocess.Popen[str]) -> str:
-    """Wait for a run and return its output.
-
-    Raises
-    ------
-    RuntimeError
-        If it fails; the message is its output.
-    """
-    output, _ = run.communicate()
-    if run.returncode != 0:
-        raise RuntimeError(output)
-    return output

@@ -12,21 +12,25 @@ from importlib.util import find_spec
 from pathlib import Path
 
 _SCRIPT = Path(__file__).with_name("run_cluster.sh")
-_NEEDED = ("unshare", "nsenter", "ip", "munged", "slurmctld", "slurmd", "sbatch")
-_NEEDED_FOR_ACCOUNTING = ("slurmdbd", "mariadbd", "mysql_install_db")
+_NEEDED = (
+    *("unshare", "nsenter", "ip", "ps", "pkill"),
+    *("munged", "slurmctld", "slurmd", "sbatch"),
+    *("slurmdbd", "mariadbd", "mysql_install_db"),
+)
 _NAMESPACES = ("--mount", "--net", "--pid")
 # SLURM's daemons lie there, and not everybody's PATH has it.
-_PATH = f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}:/usr/sbin:/sbin:/usr/bin:/bin"
+SEARCH_PATH = (
+    f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}:/usr/sbin:/sbin:/usr/bin:/bin"
+)
 
 
-def find_obstacle(accounting: bool) -> str | None:
+def find_obstacle() -> str | None:
     """Say why the daemons cannot run here; None where they can."""
-    needed = _NEEDED + (_NEEDED_FOR_ACCOUNTING if accounting else ())
     if find_spec("snakemake_executor_plugin_slurm") is None:
         return "snakemake-executor-plugin-slurm is not installed (pip)"
-    missing = [name for name in needed if shutil.which(name, path=_PATH) is None]
+    missing = [name for name in _NEEDED if shutil.which(name, path=SEARCH_PATH) is None]
     if missing:
-        packages = "slurm-wlm munge iproute2" + (" slurmdbd mariadb-server" if accounting else "")
+        packages = "slurm-wlm munge slurmdbd mariadb-server iproute2 procps"
         return f"{', '.join(missing)} not found (apt: {packages})"
     # Mounting also in the trial: some containers allow namespaces but no mounts in them.
     trial = subprocess.run(
@@ -94,7 +98,7 @@ class SlurmCluster:
             ],
             stdout=self._output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "PATH": _PATH},
+            env={**os.environ, "PATH": SEARCH_PATH},
         )
         try:
             self._wait_until_ready()
@@ -119,20 +123,12 @@ class SlurmCluster:
         self._process.wait()
         self._output.close()
 
-    def start(self, *words: str, folder: Path, **environment: str) -> subprocess.Popen[str]:
-        """Start a command on the login node."""
-        return subprocess.Popen(
-            [
-                *("nsenter", "--target", self._first_process, *_NAMESPACES),
-                *(f"--wd={folder}", "--", *words),
-            ],
-            env={**os.environ, "PATH": _PATH, **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+    def wrap(self, *words: str, folder: Path) -> list[str]:
+        """Extend a command so that it runs in a folder on the login node."""
+        enter = ("nsenter", "--target", self._first_process, *_NAMESPACES)
+        return [*enter, f"--wd={folder}", "--", *words]
 
-    def run(self, *words: str, folder: Path | None = None) -> str:
+    def run(self, *words: str) -> str:
         """Run a command on the login node and return what it prints.
 
         Raises
@@ -140,11 +136,17 @@ class SlurmCluster:
         RuntimeError
             If it fails; the message has its output.
         """
-        process = self.start(*words, folder=folder or self.folder)
-        output, _ = process.communicate()
-        if process.returncode != 0:
-            raise RuntimeError(f"{' '.join(words)} failed:\n{output}")
-        return output
+        completed = subprocess.run(
+            self.wrap(*words, folder=self.folder),
+            env={**os.environ, "PATH": SEARCH_PATH},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if completed.returncode != 0:
+            raise RuntimeError(f"{' '.join(words)} failed:\n{completed.stdout}")
+        return completed.stdout
 
     def list_jobs(self) -> list[JobRecord]:
         """Read what the controller knows of all jobs, also of ended ones."""

@@ -13,7 +13,6 @@ from cluster.experiment import (
     CONFIG,
     TARGET,
     copy_results,
-    finish,
     make_project,
     start_locally,
     submit,
@@ -96,7 +95,9 @@ def _freeze_fit(cluster: SlurmCluster) -> None:
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory, plain_cluster, local_run) -> Story:
+def story(
+    tmp_path_factory: pytest.TempPathFactory, started_slurm_run, plain_cluster, local_run
+) -> Story:
     cluster = plain_cluster
     parent = tmp_path_factory.mktemp("interruptions")
     folder = _make_long_project(parent / "project", local_run)
@@ -110,7 +111,7 @@ def story(tmp_path_factory: pytest.TempPathFactory, plain_cluster, local_run) ->
     # The shortest limit that can be asked for is a minute; an operator may set an earlier end.
     fit = cluster.wait_for_job("fit", "RUNNING")
     cluster.run("scontrol", "update", f"jobid={fit.id}", "EndTime=now+1seconds")
-    output_of_timeout, _ = run.communicate()
+    code_of_timeout, output_of_timeout = run.wait()
     after_timeout = list((folder / _MODEL).parent.glob("*"))
     problems = [
         problem
@@ -129,17 +130,17 @@ def story(tmp_path_factory: pytest.TempPathFactory, plain_cluster, local_run) ->
     cluster.kill_node(cluster.wait_for_job("fit", "RUNNING").fields["NodeList"])
     _wait_for_checkpoint(folder, _find_newest_epoch(folder))
     started_afresh["node failure"] = _has_started_afresh(folder)
-    output_of_recovery, _ = recovery.communicate()
-    finish(reference)
+    code_of_recovery, output_of_recovery = recovery.wait()
+    reference.finish()
     return Story(
         folder=folder,
         uninterrupted=uninterrupted,
         output_of_timeout=output_of_timeout,
-        code_of_timeout=run.returncode,
+        code_of_timeout=code_of_timeout,
         after_timeout=after_timeout,
         problems_after_timeout=problems,
         output_of_recovery=output_of_recovery,
-        code_of_recovery=recovery.returncode,
+        code_of_recovery=code_of_recovery,
         started_afresh=started_afresh,
         jobs=cluster.list_jobs(),
     )

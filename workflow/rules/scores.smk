@@ -1,6 +1,11 @@
 # Scores: with chance, ceiling and interval; one job collects them into one store.
 
 
+# Seconds of work: the queue of a cluster would cost more.
+localrules:
+    collect,
+
+
 rule score:
     """Score the predictions of one method on a data set with a backbone."""
     input:
@@ -24,6 +29,7 @@ rule score:
 
 
 rule collect:
+    """Join the scores of all experiments into one store and one table."""
     input:
         scores=get_score_stores,
     output:
@@ -31,10 +37,6 @@ rule collect:
         table=f"{RESULTS}/scores.csv",
     log:
         f"{RESULTS}/logs/collect.log",
-    """Join the scores of all experiments into one store and one table."""
-
-    # Seconds of work: a cluster's queue would cost more.
-    localrule: True
     conda:
         "../../envs/base.yaml"
     threads: 1

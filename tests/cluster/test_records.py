@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.experiment import TARGET, finish, make_project, submit
+from cluster.experiment import TARGET, StartedRun
 from cluster.slurm_cluster import JobRecord, SlurmCluster
 
 pytestmark = pytest.mark.slow
@@ -27,20 +27,10 @@ class FinishedRun:
 
 
 @pytest.fixture(scope="module")
-def finished(
-    tmp_path_factory: pytest.TempPathFactory, accounting_cluster, started_local_run
-) -> FinishedRun:
-    folder = make_project(tmp_path_factory.mktemp("slurm") / "a run with spaces")
-    # The rules ask for one thread and, on the CPU, for no GPU; both are asked for here as a user
-    # would, to see that requests arrive.
-    run = submit(
-        accounting_cluster,
-        folder,
-        *("--set-threads", "features=2"),
-        *("--set-resources", "fit:gpu=1", "responses:mem_mb=1234", "stimuli:runtime=17"),
-    )
-    finish(run)
-    return FinishedRun(folder, accounting_cluster, accounting_cluster.list_jobs())
+def finished(accounting_cluster: SlurmCluster, started_slurm_run: StartedRun) -> FinishedRun:
+    started_slurm_run.finish()
+    jobs = accounting_cluster.list_jobs()
+    return FinishedRun(started_slurm_run.folder, accounting_cluster, jobs)
 
 
 def test_every_job_but_the_local_one_ran_in_slurm(finished):
