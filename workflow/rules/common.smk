@@ -279,6 +279,14 @@ def get_results_folder(wildcards):
     return RESULTS
 
 
+def get_gpus(wildcards):
+    """GPUs of a job that computes with torch: one where the configuration asks for CUDA.
+
+    With `device: auto` none is requested: the machine that plans may not be the one that computes.
+    """
+    return 1 if CONFIG.device == "cuda" else 0
+
+
 def get_flags(inputs):
     """Turn named inputs into command-line arguments; paths may hold spaces."""
     return " ".join(

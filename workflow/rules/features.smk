@@ -15,6 +15,7 @@ rule train_backbone:
     resources:
         mem_mb=3000,
         runtime=60,
+        gpu=get_gpus,
     params:
         scratch=f"{RESULTS}/scratch/train_backbone/{{backbone}}",
         options=get_training_options,
@@ -66,6 +67,7 @@ rule features:
     resources:
         mem_mb=4000,
         runtime=120,
+        gpu=get_gpus,
     params:
         sources=get_feature_flags,
         options=get_features_options,

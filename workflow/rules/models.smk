@@ -15,6 +15,7 @@ rule fit:
     resources:
         mem_mb=3000,
         runtime=240,
+        gpu=get_gpus,
     params:
         scratch=f"{RESULTS}/scratch/fit/{{method}}/{{dataset}}/{{backbone}}",
         options=get_fit_options,
@@ -44,6 +45,7 @@ rule predict:
     resources:
         mem_mb=3000,
         runtime=60,
+        gpu=get_gpus,
     params:
         options=get_prediction_options,
         code=get_prediction_code,

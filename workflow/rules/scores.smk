@@ -1,6 +1,11 @@
 # Scores: with chance, ceiling and interval; one job collects them into one store.
 
 
+# Seconds of work: the queue of a cluster would cost more.
+localrules:
+    collect,
+
+
 rule score:
     """Score the predictions of one method on a data set with a backbone."""
     input:
