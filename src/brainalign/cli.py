@@ -38,6 +38,13 @@ class Verb:
 VERBS: dict[str, Verb] = {
     "simulate-world": Verb("brainalign.raw.world_command", "render the simulated world's stimuli"),
     "simulate": Verb("brainalign.raw.simulate_command", "simulate a recording in raw files"),
+    "sorting-environment": Verb(
+        "brainalign.sorting.environment_command", "build the environment of spike sorting"
+    ),
+    "simulate-electrodes": Verb(
+        "brainalign.sorting.electrodes_command", "record planted spikes with simulated electrodes"
+    ),
+    "sort": Verb("brainalign.sorting.command", "sort or read spikes, curate units, write NWB"),
     "stimuli": Verb("brainalign.stimuli.command", "decode and split the stimuli of a data set"),
     "responses": Verb("brainalign.responses.command", "build the responses of one subject"),
     "train-backbone": Verb(

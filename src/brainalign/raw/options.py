@@ -9,7 +9,16 @@ from pydantic import AfterValidator, Field
 
 from brainalign.options import Options
 from brainalign.raw.simulate.options import SimulatedITOptions
+from brainalign.raw.simulate.sort_options import (
+    SimulatedITSortsOptions,
+    SimulatedRetinaArrayOptions,
+)
 from brainalign.responses.options import FlashedImageResponseOptions, SpikeResponseOptions
+from brainalign.sorting.options import (
+    RetinaSortingOptions,
+    SortingOptions,
+    SortSessionOptions,
+)
 from brainalign.stimuli.options import SmallSetStimuliOptions, StimuliOptions
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -41,6 +50,12 @@ class RecordedDataset(Options):
     modality: ClassVar[Literal["spikes", "fmri"]]
     design: ClassVar[Literal["images", "movies"]]
     is_simulated: ClassVar[bool] = False
+    is_sorted: ClassVar[bool] = False
+    """Whether the workflow sorts or curates spikes, in the sorting environment."""
+    has_electrodes: ClassVar[bool] = False
+    """Whether simulated electrodes record planted spikes before sorting."""
+    has_responses: ClassVar[bool] = True
+    """Whether responses are built; else the recording ends with its sorted units."""
 
     def get_simulation(self) -> Any:
         """Give the options ``simulation`` of a simulated data set; None for recordings of others."""
@@ -140,6 +155,64 @@ class Onken2016Options(SpikeDatasetOptions):
     )
 
 
+class SpikeSortsDataset(SpikeDatasetOptions):
+    """Your own spike sorters' folders or raw recordings, with tables of what was shown."""
+
+    is_sorted = True
+
+    kind: Literal["spike_sorts"] = Field(description="Discriminates the data sets.")
+    sessions: list[SortSessionOptions] = Field(description="What is sorted.", min_length=1)
+    sorting: SortingOptions = Field(SortingOptions(), description="From recordings to units.")
+    stimuli_table: str | None = Field(
+        None,
+        description="A tab-separated table with at least the columns stimulus and file, as for "
+        "kind nwb; needed where a backbone sees the images.",
+    )
+
+    def list_sorted_subjects(self) -> list[str]:
+        """List the subjects of all sessions, sorted."""
+        return sorted({session.subject for session in self.sessions})
+
+
+class SimulatedITSortsDataset(SpikeDatasetOptions):
+    """Macaque IT in the simulated world, before NWB: a Phy folder and a raw recording."""
+
+    is_simulated = True
+    is_sorted = True
+    has_electrodes = True
+
+    kind: Literal["simulated_it_sorts"] = Field(description="Discriminates the data sets.")
+    simulation: SimulatedITSortsOptions = Field(
+        SimulatedITSortsOptions(), description="What is planted and recorded."
+    )
+    sorting: SortingOptions = Field(SortingOptions(), description="From recordings to units.")
+
+
+class SimulatedRetinaArrayDataset(RecordedDataset):
+    """A short raw recording of a simulated retina, to hold sorted units against planted ones."""
+
+    modality = "spikes"
+    design = "movies"
+    is_simulated = True
+    is_sorted = True
+    has_electrodes = True
+    has_responses = False
+
+    kind: Literal["simulated_retina_array"] = Field(description="Discriminates the data sets.")
+    simulation: SimulatedRetinaArrayOptions = Field(
+        SimulatedRetinaArrayOptions(), description="What is planted and recorded."
+    )
+    sorting: RetinaSortingOptions = Field(
+        RetinaSortingOptions(), description="From recordings to units."
+    )
+
+
 DatasetOptions = Annotated[
-    SimulatedITDataset | NWBDataset | Onken2016Options, Field(discriminator="kind")
+    SimulatedITDataset
+    | NWBDataset
+    | Onken2016Options
+    | SpikeSortsDataset
+    | SimulatedITSortsDataset
+    | SimulatedRetinaArrayDataset,
+    Field(discriminator="kind"),
 ]

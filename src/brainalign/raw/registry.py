@@ -21,10 +21,15 @@ READERS = {
     "nwb": "brainalign.raw.nwb_dataset:NWBFolder",
     "simulated_it": "brainalign.raw.nwb_dataset:NWBFolder",
     "onken2016_salamander": "brainalign.raw.onken2016:Onken2016Salamander",
+    "spike_sorts": "brainalign.raw.sorted_dataset:open_sorted_dataset",
+    "simulated_it_sorts": "brainalign.raw.sorted_dataset:open_sorted_dataset",
+    "simulated_retina_array": "brainalign.raw.sorted_dataset:open_sorted_dataset",
 }
 
 SIMULATORS = {
     "simulated_it": "brainalign.raw.simulate.it_recording:write_it_recording",
+    "simulated_it_sorts": "brainalign.raw.simulate.it_sorts:write_it_sorts",
+    "simulated_retina_array": "brainalign.raw.simulate.retina_array:write_retina_array",
 }
 """Kind of simulated data set → what writes its raw files, given folder, world and options."""
 
@@ -75,6 +80,8 @@ def open_raw_dataset(
         )
     module, name = READERS[kind].split(":")
     reader = getattr(import_module(module), name)
+    if options.is_sorted:
+        return reader(options, recording, world)
     if isinstance(options, SimulatedITDataset):
         if recording is None:
             raise InputError(
