@@ -48,6 +48,27 @@ class PlannedRecording(Options):
     seed: int = Field(0, description="Seed of places, waveforms and noise.", ge=0)
 
 
+REFRACTORY_S = 0.002
+"""A neuron cannot fire again sooner; planted Poisson spikes can."""
+
+
+def drop_impossible_spikes(times: np.ndarray, refractory_s: float = REFRACTORY_S) -> np.ndarray:
+    """Leave out spikes within the refractory period of the one before that stays.
+
+    Parameters
+    ----------
+    times : array of shape (n_spikes,)
+        In s, ascending.
+    refractory_s : float
+        Shortest interval that stays, in s.
+    """
+    kept: list[float] = []
+    for time in times.tolist():
+        if not kept or time - kept[-1] >= refractory_s:
+            kept.append(time)
+    return np.array(kept, dtype=np.float64)
+
+
 def write_planted_spikes(path: Path, cells: list[str], spike_times: list[np.ndarray]) -> None:
     """Write planted spikes for the electrodes.
 

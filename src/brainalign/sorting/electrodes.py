@@ -17,11 +17,10 @@ from spikeinterface.core import generate_templates
 from spikeinterface.generation import InjectTemplatesRecording, NoiseGeneratorRecording
 
 from brainalign.errors import InputError
-from brainalign.sorting.electrode_plan import ElectrodePlan
+from brainalign.sorting.electrode_plan import ElectrodePlan, drop_impossible_spikes
 
 GAIN_UV = 0.195  # of one step, as of common Intan amplifiers
 MS_BEFORE, MS_AFTER = 1.0, 2.5
-REFRACTORY_S = 0.002  # spikes of a cell that follow closer are dropped: neurons cannot
 MARGIN_S = 0.01  # without spikes at both ends
 PEAK_UV = (90.0, 260.0)  # range of the peaks on the nearest contact
 AMPLITUDE_SD = 0.05  # of a cell's spikes
@@ -151,13 +150,8 @@ def _make_templates(
 
 def _keep_possible(times: np.ndarray, plan: ElectrodePlan) -> np.ndarray:
     inside = times[(times > MARGIN_S) & (times < plan.duration_s - MARGIN_S)]
-    samples = np.round(inside * plan.sampling_rate_hz).astype(np.int64)
-    closest = round(REFRACTORY_S * plan.sampling_rate_hz)
-    kept: list[int] = []
-    for sample in samples.tolist():
-        if not kept or sample - kept[-1] >= closest:
-            kept.append(sample)
-    return np.array(kept, dtype=np.int64)
+    possible = drop_impossible_spikes(inside)
+    return np.round(possible * plan.sampling_rate_hz).astype(np.int64)
 
 
 def _draw_amplitudes(

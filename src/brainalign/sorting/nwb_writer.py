@@ -143,12 +143,14 @@ def _add_units(
         **({"resolution": 1 / rate} if rate else {}),
         **({"waveform_rate": rate, "waveform_unit": "volts"} if rate else {}),
     )
+    # nwbinspector asks to leave out columns in which nothing is known.
+    metrics = [name for name in _METRICS if curated.loc[curated["kept"], name].notna().any()]
     columns = {
         "unit_name": "id of the unit within its animal",
         "cluster": "id that the sorter gave",
         "quality": "good: single neuron; mua: several neurons",
         "location": "brain area",
-        **_METRICS,
+        **{name: _METRICS[name] for name in metrics},
     }
     for name, description in columns.items():
         file.add_unit_column(name, description)
@@ -168,7 +170,7 @@ def _add_units(
             cluster=str(unit.unit),
             quality=str(unit.quality),
             location=session.area,
-            **{name: float(getattr(unit, name)) for name in _METRICS},
+            **{name: float(getattr(unit, name)) for name in metrics},
             **words,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -133,7 +133,7 @@ class SorterOptions(Options):
     name: Literal["spykingcircus2", "simple", "tridesclous2"] = Field(
         "spykingcircus2", description="Name in SpikeInterface."
     )
-    parameters: dict[str, bool | int | float | str | dict[str, bool | int | float | str]] = Field(
+    parameters: dict[str, Any] = Field(
         {},
         description="Parameters that replace the sorter's defaults; see its documentation.",
     )

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import tempfile
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import spikeinterface
 import spikeinterface.sorters
+from spikeinterface.sortingcomponents.peak_detection import matched_filtering
 
 from brainalign.errors import InputError
 from brainalign.sorting.channels import estimate_noise
@@ -53,7 +57,7 @@ def run_sorter(
     parameters = _choose_parameters(options, seed)
     with tempfile.TemporaryDirectory(prefix="brainalign-sorting-") as scratch:
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), _seed_peak_detection(seed):
                 # Sorters warn of every provenance that they cannot save; ours is in the NWB file.
                 warnings.simplefilter("ignore")
                 sorting = spikeinterface.sorters.run_sorter(
@@ -168,6 +172,21 @@ def drop_redundant(
         if not shares or max(shares) < max_share:
             kept.append(row)
     return sorted(kept)
+
+
+@contextlib.contextmanager
+def _seed_peak_detection(seed: int) -> Iterator[None]:
+    """Let the thresholds of peak detection follow the seed.
+
+    SpikeInterface 0.105.3 draws the stretches for them without one, so that the same recording
+    gives other units every time; the version is pinned, and a test says when this is no longer so.
+    """
+    draw = matched_filtering.get_random_data_chunks
+    matched_filtering.get_random_data_chunks = functools.partial(draw, seed=seed)
+    try:
+        yield
+    finally:
+        matched_filtering.get_random_data_chunks = draw
 
 
 def _share_spikes(times: np.ndarray, other: np.ndarray, delta: int) -> float:

@@ -32,6 +32,7 @@ from brainalign.raw.simulate.world_tables import read_table
 from brainalign.sorting.electrode_plan import (
     ElectrodePlan,
     PlannedRecording,
+    drop_impossible_spikes,
     write_electrode_plan,
     write_planted_spikes,
 )
@@ -194,7 +195,7 @@ def _write_phy(
     group = [*("good" if good else "mua" for good in is_good), "noise"]
     write_phy_folder(
         home / "phy",
-        [*trains, noise],
+        [*(drop_impossible_spikes(times) for times in trains), noise],
         group,
         options.electrodes.place_contacts(),
         generator,
