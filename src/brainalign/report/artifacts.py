@@ -96,7 +96,7 @@ class Run:
 
     def list_datasets(self) -> list[str]:
         """List the data sets, in the order in which they first appear."""
-        names = [*self.stimuli, *self.sorted, *(dataset for dataset, _ in self.responses)]
+        names = [*self.stimuli, *(dataset for dataset, _ in self.responses)]
         names += [fit.dataset for fit in [*self.models, *self.predictions]]
         return list(dict.fromkeys(names))
 

@@ -164,7 +164,9 @@ def _read_session(
         session=session,
         summary=summary,
         metrics=_select(metrics, subject, session),
-        truth=None if truth is None or not summary.get("truth") else _select(truth, subject, session),
+        truth=None
+        if truth is None or not summary.get("truth")
+        else _select(truth, subject, session),
         unit=unit,
         spike_times=spike_times,
         main_channel=main,

@@ -22,7 +22,7 @@ from brainalign.sorting.electrode_plan import ElectrodePlan, drop_impossible_spi
 GAIN_UV = 0.195  # of one step, as of common Intan amplifiers
 MS_BEFORE, MS_AFTER = 1.0, 2.5
 MARGIN_S = 0.01  # without spikes at both ends
-PEAK_UV = (90.0, 260.0)  # range of the peaks on the nearest contact
+PEAK_UV = (40.0, 240.0)  # range of the peaks on the nearest contact: some cells are hard to find
 AMPLITUDE_SD = 0.05  # of a cell's spikes
 AMPLITUDE_DRIFT = 0.1  # of a cell from start to end, up or down
 NOISE_DRIFT = 0.2  # of the noise's level around its mean

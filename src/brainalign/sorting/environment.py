@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -76,10 +77,16 @@ def build_environment(pins: Path, folder: Path) -> None:
     ResourceError
         If packages cannot be installed, such as on a machine without network.
     """
-    if (folder / MARKER).is_file():
-        return
-    shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f"{folder.name}.lock").open("w") as lock:
+        # Several workflows may share the folder; the second waits for the first.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / MARKER).is_file():
+            _install(pins, folder)
+
+
+def _install(pins: Path, folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
     _run([sys.executable, "-m", "venv", str(folder)], pins, folder)
     python = str(locate_python(folder))
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]

@@ -26,7 +26,6 @@ from brainalign.stores.provenance import ProvenanceRecorder
 from brainalign.stores.publish import publish_folder
 
 
-
 def publish_sorted(output: Path, job: SortingJob) -> None:
     """Sort and curate all sessions and publish their NWB files.
 

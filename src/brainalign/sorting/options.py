@@ -12,9 +12,7 @@ from brainalign.options import Options
 class SortSessionOptions(Options):
     """One session: a sorter's folder or a raw recording, and what was shown."""
 
-    subject: str = Field(
-        description="Id of the animal.", pattern=r"^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$"
-    )
+    subject: str = Field(description="Id of the animal.", pattern=r"^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$")
     session: str = Field(
         description="Id of the session.", pattern=r"^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$"
     )

@@ -170,7 +170,11 @@ def check_shared_units(curated: Iterable[CuratedSession], options: SortingOption
             session, area, earlier = seen[key]
             where = f"sub-{one.options.subject} ses-{one.options.session} unit {name}"
             _compare_places(
-                where, session, (area, earlier), (one.options.area, place), options.max_unit_shift_um
+                where,
+                session,
+                (area, earlier),
+                (one.options.area, place),
+                options.max_unit_shift_um,
             )
 
 

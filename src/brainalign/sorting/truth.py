@@ -87,7 +87,6 @@ def _make_sorting(
     names: list[str], samples: list[np.ndarray], rate: float
 ) -> spikeinterface.BaseSorting:
     trains = {
-        name: np.asarray(times, dtype=np.int64)
-        for name, times in zip(names, samples, strict=True)
+        name: np.asarray(times, dtype=np.int64) for name, times in zip(names, samples, strict=True)
     }
     return spikeinterface.NumpySorting.from_unit_dict([trains], rate)

@@ -84,9 +84,7 @@ def write_it_sorts(
     chosen = derive_generator(options.seed, "sorts-stimuli").permutation(len(stimuli))
     shown = {
         PHY_SESSION: np.repeat(np.sort(chosen[: options.n_stimuli]), options.repeats),
-        ARRAY_SESSION: np.repeat(
-            np.sort(chosen[: options.n_array_stimuli]), options.array_repeats
-        ),
+        ARRAY_SESSION: np.repeat(np.sort(chosen[: options.n_array_stimuli]), options.array_repeats),
     }
     sessions: list[SortSessionOptions] = []
     recordings: list[PlannedRecording] = []

@@ -325,9 +325,7 @@ def draw_rdm_pair(
     return figure
 
 
-def _draw_grid(
-    n_units: int, title: str, draw: object, names: Sequence[str], label: str
-) -> Figure:
+def _draw_grid(n_units: int, title: str, draw: object, names: Sequence[str], label: str) -> Figure:
     columns = 4
     rows = -(-n_units // columns)
     with use_style():

@@ -6,8 +6,17 @@ import numpy as np
 import pandas as pd
 
 from brainalign.report.artifacts import Run
-from brainalign.report.blocks import Block, Cell, Details, FigureGroup, Heading, Row, Section
-from brainalign.report.blocks import Table, Text
+from brainalign.report.blocks import (
+    Block,
+    Cell,
+    Details,
+    FigureGroup,
+    Heading,
+    Row,
+    Section,
+    Table,
+    Text,
+)
 from brainalign.report.figures.sorting import (
     draw_accuracy,
     draw_autocorrelograms,
@@ -28,7 +37,7 @@ from brainalign.report.sorted_recordings import (
 )
 
 WELL_ISOLATED_SNR = 8.0  # as the sorting stage marks planted cells
-N_EXAMPLES = 3  # units with rasters
+N_EXAMPLES = 2  # units with rasters
 MAX_UNITS = 12  # in grids of small panels
 _READING = (
     "Units come from spike sorters' folders or from raw recordings that were sorted here; "
@@ -64,7 +73,9 @@ def compose_sorting(run: Run) -> Section | None:
         for one in own:
             blocks += _compose_session(one)
         for subject in [entry for entry in reliability if entry.dataset == dataset]:
-            blocks.append(_compose_reliability(subject.dataset, subject.subject, subject.by_session))
+            blocks.append(
+                _compose_reliability(subject.dataset, subject.subject, subject.by_session)
+            )
         for entry in [entry for entry in geometry if entry.dataset == dataset]:
             alt = (
                 f"Dissimilarity matrices of {write_count(len(entry.recorded), 'stimulus', 'stimuli')}"
@@ -203,7 +214,10 @@ def _has_stimuli(one: SortedSession) -> bool:
 
 
 def _measure_modulation(
-    times: np.ndarray, onset_s: np.ndarray, shown: np.ndarray, window_s: tuple[float, float] = (0.05, 0.2)
+    times: np.ndarray,
+    onset_s: np.ndarray,
+    shown: np.ndarray,
+    window_s: tuple[float, float] = (0.05, 0.2),
 ) -> float:
     count = np.searchsorted(times, onset_s + window_s[1]) - np.searchsorted(
         times, onset_s + window_s[0]
