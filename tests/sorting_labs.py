@@ -17,13 +17,11 @@ STIMULI = [f"{number:03d}" for number in range(12)]
 GRID_UM = 40.0 * np.array([[0, 0], [1, 0], [0, 1], [1, 1]], dtype=float)
 
 
-def draw_trains(
-    n_units: int = 3, duration_s: float = DURATION_S, seed: int = 0
-) -> list[np.ndarray]:
+def draw_trains(n_units: int = 3, seed: int = 0) -> list[np.ndarray]:
     """Regular spikes with jitter at about 10 Hz, from 0.1 s on."""
     generator = np.random.default_rng(seed)
     return [
-        np.cumsum(generator.uniform(0.05, 0.15, int((duration_s - 1) * 10))) + 0.1
+        np.cumsum(generator.uniform(0.05, 0.15, int((DURATION_S - 1) * 10))) + 0.1
         for _ in range(n_units)
     ]
 

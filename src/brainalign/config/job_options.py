@@ -17,7 +17,7 @@ from brainalign.errors import InputError
 from brainalign.evaluation.options import EvaluationOptions
 from brainalign.features.options import BackboneOptions, ExtractionOptions
 from brainalign.options import Options, suggest_name
-from brainalign.raw.options import DatasetOptions, SpikeDatasetOptions
+from brainalign.raw.options import DatasetOptions
 from brainalign.raw.simulate.options import WorldOptions
 
 JobOptions = dict[str, Any]
@@ -80,7 +80,7 @@ def describe_features(config: Config, backbone: str) -> JobOptions:
 
 def describe_fit(config: Config, method: str, dataset: str, backbone: str) -> JobOptions:
     """Options of the rule that fits a method with all seeds and folds."""
-    recording = _look_up(config.datasets, dataset, "data set")
+    recording: Any = _look_up(config.datasets, dataset, "data set")
     return {
         "method": _dump(_look_up(config.methods, method, "method")),
         "seeds": list(config.seeds),
@@ -102,7 +102,7 @@ def describe_scores(config: Config) -> JobOptions:
     return {"evaluation": _dump(config.evaluation)}
 
 
-def read_dataset_options(options: JobOptions) -> SpikeDatasetOptions:
+def read_dataset_options(options: JobOptions) -> Any:
     """Check the options of a data set that a job was given."""
     return _validate(TypeAdapter(DatasetOptions), options, "dataset")
 

@@ -188,4 +188,5 @@ class Plan:
         if not self.config.experiments:
             return []
         scores = [f"{results}/scores.csv", f"{results}/scores.zarr"] if self.rows else []
-        return [*self.list_sorted_folders(), *self.list_response_stores(), *scores, f"{results}/report"]
+        recordings = [*self.list_sorted_folders(), *self.list_response_stores()]
+        return [*recordings, *scores, f"{results}/report"]

@@ -15,7 +15,7 @@ from brainalign.errors import BrainalignError, InputError, ResourceError
 from brainalign.features.options import PretrainedOptions
 from brainalign.methods.registry import get_method_options
 from brainalign.raw.images import resize_image
-from brainalign.raw.options import SpikeDatasetOptions
+from brainalign.raw.options import RecordedDataset, SpikeDatasetOptions
 from brainalign.raw.recording import RawDataset, StimulusCollection
 from brainalign.raw.registry import open_raw_dataset
 from brainalign.stimuli.build import divide_stimuli, find_duplicates
@@ -115,14 +115,14 @@ def _is_hub_id(model: str) -> bool:
     return model.count("/") == 1 and not model.startswith((".", "/", "~"))
 
 
-def _check_dataset(
-    name: str, options: SpikeDatasetOptions, needs_stimuli: bool
-) -> Iterator[Finding]:
+def _check_dataset(name: str, options: RecordedDataset, needs_stimuli: bool) -> Iterator[Finding]:
     try:
         dataset = open_raw_dataset(options)
         problems = dataset.find_problems()
     except BrainalignError as error:
         yield _locate(error, f"data set '{name}'")
+        return
+    if not isinstance(options, SpikeDatasetOptions):
         return
     for problem in problems:
         yield _locate(problem, f"data set '{name}'")

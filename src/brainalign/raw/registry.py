@@ -13,9 +13,7 @@ from brainalign.raw.options import (
     NWBDataset,
     RecordedDataset,
     SimulatedITDataset,
-    SpikeDatasetOptions,
 )
-from brainalign.raw.recording import RawDataset
 
 READERS = {
     "nwb": "brainalign.raw.nwb_dataset:NWBFolder",
@@ -57,13 +55,13 @@ def get_simulator(options: RecordedDataset) -> Callable[[Path, Path, Any], None]
 
 
 def open_raw_dataset(
-    options: SpikeDatasetOptions, recording: Path | None = None, world: Path | None = None
-) -> RawDataset:
+    options: RecordedDataset, recording: Path | None = None, world: Path | None = None
+) -> Any:
     """Open the raw files of a data set.
 
     Parameters
     ----------
-    options : SpikeDatasetOptions
+    options : RecordedDataset
         Options of the data set; ``kind`` chooses the reader.
     recording, world : Path, optional
         For simulated recordings: the published folders of the recording and of the world.

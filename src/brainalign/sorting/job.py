@@ -85,10 +85,7 @@ def read_sorting_job(text: str, folders: dict[str, Path]) -> SortingJob:
         for name, role in ((RECORDING, "recording"), (ELECTRODES, "electrodes"))
         if role in folders
     }
-    if dataset.is_simulated:
-        sessions = _read_sessions(folders)
-    else:
-        sessions = list(dataset.sessions)
+    sessions = _read_sessions(folders) if dataset.is_simulated else list(dataset.sessions)
     column = "movie" if dataset.design == "movies" else "stimulus"
     return SortingJob(
         options=options,

@@ -189,7 +189,7 @@ def _add_trials(file: NWBFile, events: pd.DataFrame) -> None:
     for name in extra:
         file.add_trial_column(name, _describe_column(name))
     for row in events.to_dict("records"):
-        file.add_trial(**row)
+        file.add_trial(**{str(name): value for name, value in row.items()})
 
 
 def _describe_column(name: str) -> str:

@@ -66,7 +66,7 @@ def read_phy_folder(folder: Path) -> PhyFolder:
     for name in _NEEDED:
         if not (folder / name).is_file():
             raise InputError(f"the Phy folder lacks {name}", where=folder)
-    rate = float(parameters["sample_rate"])
+    rate = float(str(parameters["sample_rate"]))
     spikes = _load(folder, "spike_times.npy").ravel()
     template = _load_or(folder, "spike_templates.npy", "spike_clusters.npy").ravel()
     cluster = _load_or(folder, "spike_clusters.npy", "spike_templates.npy").ravel()

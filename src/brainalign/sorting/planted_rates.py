@@ -1,8 +1,9 @@
-"""Planted rates of simulated cells per stimulus: the truth that the sorted population is held to."""
+"""Planted rates of simulated cells per stimulus, to which the sorted population is held."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ def write_planted_rates(folder: Path, stimulus: np.ndarray, rates: dict[str, np.
     rates : dict of str to array of shape (n_stimuli, n_cells)
         Hz, by subject.
     """
-    arrays = {f"rate_{subject}": values for subject, values in rates.items()}
+    arrays: dict[str, Any] = {f"rate_{subject}": values for subject, values in rates.items()}
     np.savez(folder / PLANTED_RATES, stimulus=stimulus, **arrays)
 
 

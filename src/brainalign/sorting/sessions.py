@@ -169,13 +169,8 @@ def check_shared_units(curated: Iterable[CuratedSession], options: SortingOption
                 continue
             session, area, earlier = seen[key]
             where = f"sub-{one.options.subject} ses-{one.options.session} unit {name}"
-            _compare_places(
-                where,
-                session,
-                (area, earlier),
-                (one.options.area, place),
-                options.max_unit_shift_um,
-            )
+            later = (one.options.area, place)
+            _compare_places(where, session, (area, earlier), later, options.max_unit_shift_um)
 
 
 def summarise(one: CuratedSession) -> dict[str, Any]:

@@ -210,9 +210,8 @@ def _measure_noise(recording: spikeinterface.BaseRecording) -> np.ndarray:
     n_samples = min(
         recording.get_num_samples(), round(NOISE_S * recording.get_sampling_frequency())
     )
-    return estimate_noise(
-        recording.get_traces(start_frame=0, end_frame=n_samples, return_in_uV=True)
-    )
+    signal = recording.get_traces(start_frame=0, end_frame=n_samples, return_in_uV=True)
+    return estimate_noise(signal)
 
 
 def _choose_parameters(options: SorterOptions, seed: int) -> dict[str, Any]:

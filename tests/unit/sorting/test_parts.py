@@ -64,7 +64,7 @@ def test_a_missing_column_lists_what_is_there(tmp_path):
 def test_labels_of_unknown_stimuli_are_refused_or_dropped(tmp_path):
     path = write_events(tmp_path / "e.tsv", ["000", "nobody"])
     events = read_events(path, "onset", "stimulus")
-    with pytest.raises(InputError, match="1 labels of events .*nobody"):
+    with pytest.raises(InputError, match=r"1 labels of events .*nobody"):
         check_known_stimuli(events, "stimulus", {"000"}, "refuse", path)
     kept = check_known_stimuli(events, "stimulus", {"000"}, "drop", path)
     assert kept["stimulus"].tolist() == ["000"]

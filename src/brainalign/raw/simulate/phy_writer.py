@@ -39,7 +39,7 @@ def write_phy_folder(
     cluster = np.repeat(np.arange(len(spike_times)), [len(times) for times in spike_times])
     sample = np.round(np.concatenate(spike_times) * sampling_rate_hz).astype(np.int64)
     order = np.argsort(sample, kind="stable")
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "spike_times": sample[order],
         "spike_clusters": cluster[order].astype(np.int32),
         "spike_templates": cluster[order].astype(np.int32),

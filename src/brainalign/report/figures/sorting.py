@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from brainalign.report.figures.style import (
@@ -229,7 +230,7 @@ def draw_session_raster(
         axes.set_ylim(len(spike_times) - 0.5, -0.5)
         axes.set_ylabel("unit")
         axes.set_xlabel("time (s)")
-        axes.yaxis.get_major_locator().set_params(integer=True)
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_title(title)
     return figure
 
@@ -310,16 +311,18 @@ def draw_rdm_pair(
     with use_style():
         figure = Figure(figsize=(1.6 * PANEL_WIDTH, 3.2), layout="constrained")
         figure.suptitle(title, x=0.01, ha="left", size=9, weight="bold")
-        image = None
+        images = []
         for axes, rdm, name in zip(
             figure.subplots(1, 2), (recorded, planted), ("recorded", "planted"), strict=True
         ):
-            image = axes.imshow(_rank(rdm), cmap=colours, vmin=0, vmax=1, interpolation="nearest")
+            images.append(
+                axes.imshow(_rank(rdm), cmap=colours, vmin=0, vmax=1, interpolation="nearest")
+            )
             axes.set_title(name, weight="normal")
             axes.set_xticks([])
             axes.set_yticks([])
             axes.set_xlabel("stimulus")
-        bar = figure.colorbar(image, ax=figure.axes, shrink=0.7)
+        bar = figure.colorbar(images[-1], ax=figure.axes, shrink=0.7)
         bar.set_label("dissimilarity (rank)", size=8)
         bar.outline.set_visible(False)
     return figure

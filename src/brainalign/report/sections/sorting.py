@@ -78,7 +78,7 @@ def compose_sorting(run: Run) -> Section | None:
             )
         for entry in [entry for entry in geometry if entry.dataset == dataset]:
             alt = (
-                f"Dissimilarity matrices of {write_count(len(entry.recorded), 'stimulus', 'stimuli')}"
+                f"Dissimilarity matrices of {len(entry.recorded)} stimuli"
                 f" for {entry.subject}: recorded and planted correlate with rank correlation "
                 f"{entry.agreement:.2f}."
             )
@@ -166,7 +166,7 @@ def _compose_session(one: SortedSession) -> list[Block]:
         folded.append(
             FigureGroup(
                 [encode_figure(figure, make_slug("waveforms", *slug), alt)],
-                f"{one.dataset}, {label}: mean waveforms on the main contact, each on its own scale.",
+                f"{one.dataset}, {label}: mean waveforms on main contacts, each on its own scale.",
             )
         )
     alt = f"Autocorrelograms of {write_count(len(shown), 'unit')} of {label}, up to 50 ms."
@@ -186,7 +186,7 @@ def _compose_session(one: SortedSession) -> list[Block]:
         blocks.append(
             FigureGroup(
                 [encode_figure(figure, make_slug("raster", *slug), alt)],
-                f"{one.dataset}, {label}: spikes of all kept units; lines mark the starts of movies.",
+                f"{one.dataset}, {label}: spikes of all kept units; lines: starts of movies.",
             )
         )
     blocks.append(Details(f"Waveforms and autocorrelograms of {label}", folded))
