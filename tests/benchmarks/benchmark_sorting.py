@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pynwb import NWBHDF5IO
-from timing import compare_times
 
+from benchmarks.timing import compare_times
 from brainalign.raw.nwb import read_session
 from brainalign.responses.counts import count_spikes
 from brainalign.sorting.electrode_plan import (
