@@ -16,10 +16,9 @@ rule sorting_environment:
         runtime=30,
     params:
         pins=str(SORTING_PINS),
-        environment=str(SORTING_ENVIRONMENT),
     shell:
         "brainalign sorting-environment --pins {params.pins:q}"
-        " --output {params.environment:q} > {log:q} 2>&1"
+        ' --output "$(dirname {output.marker:q})" > {log:q} 2>&1'
 
 
 rule simulate_electrodes:
