@@ -46,6 +46,13 @@ VERBS: dict[str, Verb] = {
     "preprocess": Verb(
         "brainalign.raw.preprocessing.command", "preprocess the volumes of one subject"
     ),
+    "sorting-environment": Verb(
+        "brainalign.sorting.environment_command", "build the environment of spike sorting"
+    ),
+    "simulate-electrodes": Verb(
+        "brainalign.sorting.electrodes_command", "record planted spikes with simulated electrodes"
+    ),
+    "sort": Verb("brainalign.sorting.command", "sort or read spikes, curate units, write NWB"),
     "stimuli": Verb("brainalign.stimuli.command", "decode and split the stimuli of a data set"),
     "responses": Verb("brainalign.responses.command", "build the responses of one subject"),
     "train-backbone": Verb(

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import brainalign.report
+import brainalign.sorting
 from brainalign.code_digest import compute_code_digest
 from brainalign.config import job_options
 from brainalign.config.load import load_config
@@ -14,6 +15,7 @@ from brainalign.config.plan import Plan
 from brainalign.errors import BrainalignError
 from brainalign.evaluation.registry import list_scorer_modules
 from brainalign.raw.registry import open_raw_dataset
+from brainalign.sorting.environment import locate_environment, locate_python
 
 
 def load_checked_config():
@@ -38,6 +40,8 @@ def make_plan():
 PLAN = make_plan()
 CONFIG = PLAN.config
 RESULTS = CONFIG.results
+SORTING_PINS = Path(workflow.basedir) / "envs" / "sorting.txt"
+SORTING_ENVIRONMENT = locate_environment(SORTING_PINS, RESULTS)
 
 
 wildcard_constraints:
@@ -80,6 +84,10 @@ def get_recording_options(wildcards):
 
 def get_stimuli_options(wildcards):
     return get_options(job_options.describe_stimuli, wildcards.dataset)
+
+
+def get_sorting_options(wildcards):
+    return get_options(job_options.describe_sorting, wildcards.dataset)
 
 
 def get_responses_options(wildcards):
@@ -180,14 +188,56 @@ def get_prediction_code(wildcards):
     )
 
 
-def get_simulated_inputs(wildcards):
-    """Folders of the simulated recording and world; nothing for data sets from elsewhere."""
+def uses_conda():
+    """Whether Snakemake builds the environments itself (--sdm conda)."""
+    methods = workflow.deployment_settings.deployment_method
+    return "conda" in {str(method) for method in methods}
+
+
+def get_sorting_environment():
+    """The sorting environment as an input, where the workflow builds it itself."""
+    if uses_conda():
+        return {}
+    return {"environment": f"{SORTING_ENVIRONMENT}/environment.json"}
+
+
+def get_sorting_program():
+    """This package, run with the Python of the sorting environment."""
+    python = "python" if uses_conda() else str(locate_python(SORTING_ENVIRONMENT))
+    return f"{shlex.quote(python)} {shlex.quote(str(Path(brainalign.sorting.__file__).parent))}"
+
+
+def get_sorting_inputs(wildcards):
+    """Folders that sorting reads of a simulated recording; other recordings lie elsewhere."""
     if not PLAN.is_simulated(wildcards.dataset):
         return {}
-    return {
+    folders = {
         "recording": f"{RESULTS}/raw/{wildcards.dataset}",
         "world": f"{RESULTS}/raw/world",
     }
+    if PLAN.has_electrodes(wildcards.dataset):
+        folders["electrodes"] = f"{RESULTS}/electrodes/{wildcards.dataset}"
+    return folders
+
+
+def get_sorting_flags(wildcards):
+    return get_flags(get_sorting_inputs(wildcards))
+
+
+def get_recording_folder(dataset):
+    """Where the spikes of a data set are, that this workflow simulates or sorts."""
+    stage = "sorted" if PLAN.is_sorted(dataset) else "raw"
+    return f"{RESULTS}/{stage}/{dataset}"
+
+
+def get_simulated_inputs(wildcards):
+    """Folders of the recording and world that are made here; nothing for those from elsewhere."""
+    inputs = {}
+    if PLAN.is_simulated(wildcards.dataset) or PLAN.is_sorted(wildcards.dataset):
+        inputs["recording"] = get_recording_folder(wildcards.dataset)
+    if PLAN.is_simulated(wildcards.dataset):
+        inputs["world"] = f"{RESULTS}/raw/world"
+    return inputs
 
 
 def get_volume_inputs(wildcards):
@@ -199,10 +249,11 @@ def get_volume_inputs(wildcards):
 
 
 def get_recording_input(wildcards):
-    """The recording where it is simulated."""
-    if not PLAN.is_simulated(wildcards.dataset):
+    """The recording where it is simulated or sorted here."""
+    dataset = wildcards.dataset
+    if not (PLAN.is_simulated(dataset) or PLAN.is_sorted(dataset)):
         return {}
-    return {"recording": f"{RESULTS}/raw/{wildcards.dataset}"}
+    return {"recording": get_recording_folder(dataset)}
 
 
 def get_response_inputs(wildcards):

@@ -47,13 +47,19 @@ def describe_world(config: Config) -> JobOptions:
 def describe_recording(config: Config, dataset: str) -> JobOptions:
     """Options of the rule that simulates a recording."""
     options = _look_up(config.datasets, dataset, "data set")
-    return {"dataset": _dump(options, exclude={"stimuli", "responses"})}
+    return {"dataset": _dump(options, exclude={"stimuli", "responses", "sorting"})}
+
+
+def describe_sorting(config: Config, dataset: str) -> JobOptions:
+    """Options of the rule that sorts, or reads sorts, and curates units."""
+    options = _look_up(config.datasets, dataset, "data set")
+    return {"dataset": _dump(options, exclude={"stimuli", "responses", "simulation"})}
 
 
 def describe_stimuli(config: Config, dataset: str) -> JobOptions:
     """Options of the rule that decodes and splits stimuli."""
     options = _look_up(config.datasets, dataset, "data set")
-    return {"dataset": _dump(options, exclude={"responses", "simulation"})}
+    return {"dataset": _dump(options, exclude={"responses", "simulation", "sorting"})}
 
 
 def describe_listing(config: Config, dataset: str) -> JobOptions:
@@ -70,7 +76,7 @@ def describe_preprocessing(config: Config, dataset: str) -> JobOptions:
 def describe_responses(config: Config, dataset: str) -> JobOptions:
     """Options of the rule that turns a recording into responses."""
     options = _look_up(config.datasets, dataset, "data set")
-    return {"dataset": _dump(options, exclude={"stimuli", "simulation"})}
+    return {"dataset": _dump(options, exclude={"stimuli", "simulation", "sorting"})}
 
 
 def describe_backbone_training(config: Config, backbone: str) -> JobOptions:

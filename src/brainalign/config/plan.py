@@ -10,6 +10,7 @@ from brainalign.errors import InputError
 from brainalign.features.options import WorldCLIPOptions, WorldDINOOptions
 from brainalign.methods.registry import METHODS
 from brainalign.raw.fmri_options import FMRIDatasetOptions, FMRIPrepPreprocessing
+from brainalign.raw.options import SpikeSortsDataset
 from brainalign.raw.registry import READERS, SIMULATORS, open_raw_dataset
 from brainalign.responses.registry import get_builder_module
 
@@ -84,6 +85,14 @@ class Plan:
         """Tell whether the workflow makes the raw data of a data set itself."""
         return dataset in self.config.datasets and self.config.datasets[dataset].is_simulated
 
+    def is_sorted(self, dataset: str) -> bool:
+        """Tell whether the workflow sorts or curates the spikes of a data set."""
+        return dataset in self.config.datasets and self.config.datasets[dataset].is_sorted
+
+    def has_electrodes(self, dataset: str) -> bool:
+        """Tell whether simulated electrodes record a data set."""
+        return dataset in self.config.datasets and self.config.datasets[dataset].has_electrodes
+
     def has_stimuli(self, dataset: str) -> bool:
         """Tell whether an experiment needs the images of a data set."""
         return any(dataset == name for name, _ in self.features)
@@ -137,6 +146,8 @@ class Plan:
         options = self.config.datasets[dataset]
         if options.is_simulated:
             return options.list_simulated_subjects()
+        if isinstance(options, SpikeSortsDataset):
+            return options.list_sorted_subjects()
         return open_raw_dataset(options).list_subjects()
 
     def get_reader_module(self, dataset: str) -> str:
@@ -171,7 +182,16 @@ class Plan:
         return [
             f"{self.config.results}/responses/{dataset}/{subject}.zarr"
             for dataset in self.datasets
+            if self.config.datasets[dataset].has_responses
             for subject in self.list_subjects(dataset)
+        ]
+
+    def list_sorted_folders(self) -> list[str]:
+        """List the folders of curated units of all data sets that are sorted here."""
+        return [
+            f"{self.config.results}/sorted/{dataset}"
+            for dataset in self.datasets
+            if self.is_sorted(dataset)
         ]
 
     def list_score_stores(self) -> list[str]:
@@ -200,6 +220,7 @@ class Plan:
         scores = [f"{results}/scores.zarr"] if self.list_score_stores() else []
         return [
             *stimuli,
+            *self.list_sorted_folders(),
             *self.list_response_stores(),
             *backbones,
             *features,
@@ -216,4 +237,5 @@ class Plan:
         scores = (
             [f"{results}/scores.csv", f"{results}/scores.zarr"] if self.list_score_stores() else []
         )
-        return [*self.list_response_stores(), *scores, f"{results}/report"]
+        recordings = [*self.list_sorted_folders(), *self.list_response_stores()]
+        return [*recordings, *scores, f"{results}/report"]

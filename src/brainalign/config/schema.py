@@ -164,6 +164,15 @@ def list_options(model: dict[str, Any], schema: dict[str, Any]) -> list[Document
                     name, _describe_type(content, schema), default, content.get("description", "")
                 )
             )
+            # A list of mappings: each entry has these options.
+            entry = _resolve(content.get("items", {}), schema)
+            if "properties" in entry:
+                options += [
+                    DocumentedOption(
+                        f"{name}[].{option.name}", option.kind, option.default, option.description
+                    )
+                    for option in list_options(entry, schema)
+                ]
     return options
 
 

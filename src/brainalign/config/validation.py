@@ -127,6 +127,8 @@ def _check_dataset(name: str, options: RecordedDataset, needs_stimuli: bool) -> 
     except BrainalignError as error:
         yield _locate(error, f"data set '{name}'")
         return
+    if not isinstance(options, SpikeDatasetOptions):
+        return
     for problem in problems:
         yield _locate(problem, f"data set '{name}'")
     if problems:

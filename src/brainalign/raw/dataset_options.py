@@ -13,6 +13,12 @@ class RecordedDataset(Options):
     modality: ClassVar[Literal["spikes", "fmri"]]
     design: ClassVar[Literal["images", "movies"]]
     is_simulated: ClassVar[bool] = False
+    is_sorted: ClassVar[bool] = False
+    """Whether the workflow sorts or curates spikes, in the sorting environment."""
+    has_electrodes: ClassVar[bool] = False
+    """Whether simulated electrodes record planted spikes before sorting."""
+    has_responses: ClassVar[bool] = True
+    """Whether responses are built; else the recording ends with its sorted units."""
 
     def get_simulation(self) -> Any:
         """Give the options ``simulation`` of a simulated data set; None for other recordings."""

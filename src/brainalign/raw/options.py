@@ -11,10 +11,19 @@ from brainalign.raw.dataset_options import RecordedDataset as RecordedDataset
 from brainalign.raw.fmri_options import BIDSDataset, SimulatedFMRIDataset
 from brainalign.raw.simulate.options import SimulatedITOptions
 from brainalign.raw.simulate.retina_options import SimulatedRetinaOptions
+from brainalign.raw.simulate.sort_options import (
+    SimulatedITSortsOptions,
+    SimulatedRetinaArrayOptions,
+)
 from brainalign.responses.options import (
     FlashedImageResponseOptions,
     MovieResponseOptions,
     SpikeResponseOptions,
+)
+from brainalign.sorting.options import (
+    RetinaSortingOptions,
+    SortingOptions,
+    SortSessionOptions,
 )
 from brainalign.stimuli.options import (
     MovieStimuliOptions,
@@ -223,6 +232,58 @@ class Onken2016MoviesOptions(MovieDatasetOptions):
     )
 
 
+class SpikeSortsDataset(SpikeDatasetOptions):
+    """Your own spike sorters' folders or raw recordings, with tables of what was shown."""
+
+    is_sorted = True
+
+    kind: Literal["spike_sorts"] = Field(description="Discriminates the data sets.")
+    sessions: list[SortSessionOptions] = Field(description="What is sorted.", min_length=1)
+    sorting: SortingOptions = Field(SortingOptions(), description="From recordings to units.")
+    stimuli_table: str | None = Field(
+        None,
+        description="A tab-separated table with at least the columns stimulus and file, as for "
+        "kind nwb; needed where a backbone sees the images.",
+    )
+
+    def list_sorted_subjects(self) -> list[str]:
+        """List the subjects of all sessions, sorted."""
+        return sorted({session.subject for session in self.sessions})
+
+
+class SimulatedITSortsDataset(SpikeDatasetOptions):
+    """Macaque IT in the simulated world, before NWB: a Phy folder and a raw recording."""
+
+    is_simulated = True
+    is_sorted = True
+    has_electrodes = True
+
+    kind: Literal["simulated_it_sorts"] = Field(description="Discriminates the data sets.")
+    simulation: SimulatedITSortsOptions = Field(
+        SimulatedITSortsOptions(), description="What is planted and recorded."
+    )
+    sorting: SortingOptions = Field(SortingOptions(), description="From recordings to units.")
+
+
+class SimulatedRetinaArrayDataset(RecordedDataset):
+    """A short raw recording of a simulated retina, to hold sorted units against planted ones."""
+
+    modality = "spikes"
+    design = "movies"
+    is_simulated = True
+    is_sorted = True
+    has_electrodes = True
+    has_responses = False
+
+    kind: Literal["simulated_retina_array"] = Field(description="Discriminates the data sets.")
+    simulation: SimulatedRetinaArrayOptions = Field(
+        SimulatedRetinaArrayOptions(), description="What is planted and recorded."
+    )
+    sorting: RetinaSortingOptions = Field(
+        RetinaSortingOptions(), description="From recordings to units."
+    )
+
+
 DatasetOptions = Annotated[
     SimulatedITDataset
     | NWBDataset
@@ -231,6 +292,9 @@ DatasetOptions = Annotated[
     | NWBMoviesDataset
     | Onken2016MoviesOptions
     | SimulatedFMRIDataset
-    | BIDSDataset,
+    | BIDSDataset
+    | SpikeSortsDataset
+    | SimulatedITSortsDataset
+    | SimulatedRetinaArrayDataset,
     Field(discriminator="kind"),
 ]

@@ -27,12 +27,17 @@ READERS = {
     "onken2016_movies": "brainalign.raw.onken2016_movies:Onken2016Movies",
     "simulated_fmri": "brainalign.raw.bids.dataset:BIDSFolder",
     "bids": "brainalign.raw.bids.dataset:BIDSFolder",
+    "spike_sorts": "brainalign.raw.sorted_dataset:open_sorted_dataset",
+    "simulated_it_sorts": "brainalign.raw.sorted_dataset:open_sorted_dataset",
+    "simulated_retina_array": "brainalign.raw.sorted_dataset:open_sorted_dataset",
 }
 
 SIMULATORS = {
     "simulated_it": "brainalign.raw.simulate.it_recording:write_it_recording",
     "simulated_retina": "brainalign.raw.simulate.retina_recording:write_retina_recording",
     "simulated_fmri": "brainalign.raw.simulate.fmri_recording:write_fmri_recording",
+    "simulated_it_sorts": "brainalign.raw.simulate.it_sorts:write_it_sorts",
+    "simulated_retina_array": "brainalign.raw.simulate.retina_array:write_retina_array",
 }
 """Kind of simulated data set → what writes its raw files, given folder, world and options."""
 
@@ -95,6 +100,8 @@ def open_raw_dataset(
         )
     module, name = READERS[kind].split(":")
     reader = getattr(import_module(module), name)
+    if options.is_sorted:
+        return reader(options, recording, world)
     if options.is_simulated and recording is None:
         raise InputError(
             "a simulated recording needs its folder",

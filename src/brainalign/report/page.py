@@ -25,6 +25,7 @@ from brainalign.report.sections.recordings import compose_recordings
 from brainalign.report.sections.retrieval import compose_retrieval
 from brainalign.report.sections.scores import compose_scores
 from brainalign.report.sections.similarity import compose_similarity
+from brainalign.report.sections.sorting import compose_sorting
 from brainalign.report.sections.stimuli import compose_stimuli
 from brainalign.report.sections.summary import compose_summary
 from brainalign.report.sections.training import compose_training
@@ -99,6 +100,7 @@ def _compose_sections(run: Run) -> list[Section]:
         compose_similarity(run, floors),
         compose_yardsticks(scores),
         compose_training(run),
+        compose_sorting(run),
         compose_recordings(recordings),
         compose_movies(run),
         compose_stimuli(run),
