@@ -86,7 +86,7 @@ def test_unit_that_is_silent_in_one_split_is_named_so(lab: Path) -> None:
     # Spikes only in the first two seconds of every trial: none in the last fifth, the test part.
     early = np.concatenate([start + np.linspace(0, 2, 21) for start in list_starts()])
     write_movie_nwb(lab / "nwb" / "sub-1_ses-1.nwb", spikes=[*make_spikes(2), early])
-    assert _build(lab, splits=True)["unit_status"].values[2] == "silent in test"
+    assert _build(lab, splits=True)["unit_status"].values[2] == "silent_in_test"
 
 
 def test_movie_with_fewer_frames_than_the_window_is_refused(lab: Path) -> None:

@@ -23,8 +23,8 @@ _OPTIONS = SimulatedRetinaOptions(
     subjects={"retina-a": 12},
     movie_repeats=6,
     noise_duration_s=240.0,
-    missing_trigger_share=0.004,
-    double_trigger_share=0.003,
+    missing_trigger_share=0.0012,
+    double_trigger_share=0.001,
 )
 
 
