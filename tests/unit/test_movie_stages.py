@@ -35,30 +35,12 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     features = home / "features/lab/pixels.zarr"
     data, config_words = ["--dataset", "lab"], ["--config", str(path)]
     given = ["--stimuli", str(stimuli)]
+    stores = [str(stimuli), str(responses), str(features)]
     for words in (
-        ["stimuli", *data, *config_words, "--output", str(stimuli)],
-        ["responses", *data, "--subject", "1", *given, *config_words, "--output", str(responses)],
-        [
-            "features",
-            *data,
-            "--backbone",
-            "pixels",
-            *given,
-            *config_words,
-            "--output",
-            str(features),
-        ],
-        [
-            "report",
-            "--results",
-            str(home),
-            "--output",
-            str(home / "report"),
-            "--inputs",
-            str(stimuli),
-            str(responses),
-            str(features),
-        ],
+        ["stimuli", *data, *config_words, "--output", stores[0]],
+        ["responses", *data, "--subject", "1", *given, *config_words, "--output", stores[1]],
+        ["features", *data, "--backbone", "pixels", *given, *config_words, "--output", stores[2]],
+        ["report", "--results", str(home), "--output", str(home / "report"), "--inputs", *stores],
         ["validate", str(path)],
     ):
         assert main(words) == 0, words

@@ -116,12 +116,14 @@ def test_a_plain_call_plans_all_jobs_of_the_default_experiment(project: Project)
     jobs = project.list_jobs()
     assert jobs["all"] == 1, "the default target is not rule all"
     assert set(jobs) == ALL_STAGES | {"all", "train_backbone", "report"}
-    assert jobs["responses"] == 2
+    # Two animals that see images, one retina that sees movies.
+    assert jobs["responses"] == 3
     assert jobs["train_backbone"] == 2
-    assert jobs["features"] == 3
-    # 5 methods x 3 backbones; all seeds are one job.
-    assert jobs["fit"] == jobs["predict"] == jobs["score"] == 15
-    assert jobs["simulate_world"] == jobs["simulate_recording"] == jobs["collect"] == 1
+    assert jobs["features"] == 5
+    # 3 methods x 3 backbones and 2 x 2; all seeds are one job.
+    assert jobs["fit"] == jobs["predict"] == jobs["score"] == 13
+    assert jobs["simulate_recording"] == 2
+    assert jobs["simulate_world"] == jobs["collect"] == 1
 
 
 def test_one_store_asks_only_for_what_it_needs(project: Project) -> None:
