@@ -92,14 +92,14 @@ def _compose_movie_tree(features: dict[str, np.ndarray], stimuli: xr.DataTree) -
 
     groups = {}
     for path, values in features.items():
-        if values.ndim == 3:
+        is_token = values.ndim == 3
+        name = "token" if is_token else "feature"
+        dimensions = ("frame", "patch", "dimension") if is_token else ("frame", "dimension")
+        if is_token:
             # Tokens of every frame are the largest arrays of all; half precision is theirs.
-            variable = ("frame", "patch", "dimension"), values.astype(np.float16)
-        else:
-            variable = ("frame", "dimension"), values
-        name = "token" if values.ndim == 3 else "feature"
+            values = values.astype(np.float16)
         attributes = {"long_name": f"{path.replace('/', ', ')} of each frame", "units": "1"}
-        groups[f"/{path}"] = xr.Dataset({name: (*variable, attributes)})
+        groups[f"/{path}"] = xr.Dataset({name: (dimensions, values, attributes)})
     root = xr.Dataset(
         coords={
             "movie": ("frame", read_labels(stimuli, "movie"), {"long_name": "id of the movie"}),
