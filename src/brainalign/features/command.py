@@ -124,12 +124,12 @@ def _compose_tree(features: dict[str, np.ndarray], rows: xr.Dataset) -> xr.DataT
     (row,) = (str(name) for name in rows.sizes)
     groups = {}
     for path, values in features.items():
-        attributes = {"long_name": f"{path.replace('/', ', ')} of each {row}", "units": "1"}
-        if values.ndim == 3:
+        is_token = values.ndim == 3
+        name = "token" if is_token else "feature"
+        dimensions = (row, "patch", "dimension") if is_token else (row, "dimension")
+        if is_token and row == "frame":
             # Tokens of every frame are the largest arrays of all; half precision is theirs.
-            token = values.astype(np.float16) if row == "frame" else values
-            variables = {"token": ((row, "patch", "dimension"), token, attributes)}
-        else:
-            variables = {"feature": ((row, "dimension"), values, attributes)}
-        groups[f"/{path}"] = xr.Dataset(variables)
+            values = values.astype(np.float16)
+        attributes = {"long_name": f"{path.replace('/', ', ')} of each {row}", "units": "1"}
+        groups[f"/{path}"] = xr.Dataset({name: (dimensions, values, attributes)})
     return xr.DataTree.from_dict({"/": rows, **groups})

@@ -95,9 +95,10 @@ def repair_frame_clock(
         raise CorruptDataError(
             "no frame clock", where=where, expected=f"{n_expected} pulses", found=len(pulse_s)
         )
+    # Of all pulses, so that a clock of twice the rate is not taken for doubles.
+    interval_s = _check_rate(pulse_s, nominal_s, where)
     kept = _drop_doubles(pulse_s, nominal_s)
     n_double = len(pulse_s) - len(kept)
-    interval_s = _check_rate(kept, nominal_s, where)
     times, n_inside = _fill_gaps(kept, interval_s, where)
     if len(times) > n_expected:
         raise InputError(
@@ -162,7 +163,7 @@ def _drop_doubles(pulse_s: np.ndarray, interval_s: float) -> np.ndarray:
 
 
 def _check_rate(pulse_s: np.ndarray, nominal_s: float, where: str) -> float:
-    interval_s = float(np.median(np.diff(pulse_s))) if len(pulse_s) > 1 else 0.0
+    interval_s = float(np.median(np.diff(pulse_s)))
     if not abs(interval_s - nominal_s) <= _RATE_TOLERANCE * nominal_s:
         raise InputError(
             "frame times do not match the movie: another frame rate",

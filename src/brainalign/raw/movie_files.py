@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Hashable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -71,7 +73,7 @@ def open_movie_tables(paths: list[Path]) -> MovieCollection:
 
 
 def _describe_movie(
-    entry: dict[str, str], place: Path, split: np.ndarray | None, where: str
+    entry: Mapping[Hashable, Any], place: Path, split: np.ndarray | None, where: str
 ) -> Movie:
     try:
         rate = float(entry["frame_rate_hz"])

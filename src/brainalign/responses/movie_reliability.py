@@ -102,7 +102,7 @@ class _RepeatedBins:
         shown = np.isfinite(response).any(axis=(0, 2))
         values = response[:, shown].astype(np.float64)
         # A unit is there in a whole trial or not at all.
-        recorded = np.isfinite(values).all(axis=1)
+        recorded = np.asarray(np.isfinite(values).all(axis=1))
         return cls(np.where(recorded[:, np.newaxis], values, 0.0), recorded)
 
     def average_halves(
@@ -160,7 +160,8 @@ def _correlate_oracle(blocks: list[_RepeatedBins]) -> NDArray[np.float64]:
 
 def _explain_variance(blocks: list[_RepeatedBins]) -> NDArray[np.float64]:
     """Estimate signal power over the power of the mean, movies weighted by their bins."""
-    signal, power = 0.0, 0.0
+    n_units = blocks[0].count.shape[2]
+    signal, power = np.zeros(n_units), np.zeros(n_units)
     for block in blocks:
         n_trials = block.recorded.sum(axis=0).astype(np.float64)
         n_bins = block.count.shape[1]
@@ -170,8 +171,7 @@ def _explain_variance(blocks: list[_RepeatedBins]) -> NDArray[np.float64]:
             single = np.where(block.recorded, block.count.var(axis=1), 0.0).sum(axis=0) / n_trials
             estimate = (n_trials * power_of_mean - single) / (n_trials - 1)
         usable = n_trials > 1
-        signal = signal + np.where(usable, n_bins * estimate, 0.0)
-        power = power + np.where(usable, n_bins * power_of_mean, 0.0)
-    signal, power = np.asarray(signal), np.asarray(power)
+        signal += np.where(usable, n_bins * estimate, 0.0)
+        power += np.where(usable, n_bins * power_of_mean, 0.0)
     share = np.divide(signal, power, out=np.full(power.shape, np.nan), where=power > 0)
     return np.clip(share, 0.0, 1.0)

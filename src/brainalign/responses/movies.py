@@ -87,7 +87,7 @@ def build_movie_responses(
     movie = np.array([trial.movie for _, trial in trials], dtype=np.str_)
     status = _classify(response, movie, splits, rate_hz * bin_s)
     reliability = estimate_movie_reliability(response, movie, options.n_half_splits, options.seed)
-    usable = np.isin(status, ["silent", "constant", "too few repeats"], invert=True)
+    usable = np.isin(status, ["silent", "constant", "too_few_repeats"], invert=True)
     fields, source = describe_receptive_fields(
         sessions, units, collection, options.receptive_fields, splits
     )
@@ -208,8 +208,8 @@ def _classify(
             part = "train" if name == "training" else name
             for split in rows:
                 counted = _count_in_split(response, movie, splits, split == part, frames_per_bin)
-                status[counted == 0] = f"silent in {name}"
-    status[np.max(repeats, axis=0) < 2] = "too few repeats"
+                status[counted == 0] = f"silent_in_{name}"
+    status[np.max(repeats, axis=0) < 2] = "too_few_repeats"
     status[spread == 0] = "constant"
     status[total == 0] = "silent"
     return status

@@ -98,8 +98,8 @@ def build_movie_stimuli(
         },
         attrs={"design": "movies", "frame_rate_hz": rates[0]},
     )
-    for name, variable in dataset.variables.items():
-        variable.attrs["long_name"], variable.attrs["units"] = _DESCRIPTIONS[str(name)]
+    for key, variable in dataset.variables.items():
+        variable.attrs["long_name"], variable.attrs["units"] = _DESCRIPTIONS[str(key)]
     return dataset
 
 

@@ -227,9 +227,11 @@ def write_retina_nwb(path: Path, subject: str, session: RetinaSession) -> None:
     for name, times in zip(session.cells.name, session.spike_times, strict=True):
         nwbfile.add_unit(spike_times=times, unit_name=str(name), location="retina")
     nwbfile.add_trial_column("movie", "id of the movie, as in the tables of movies")
-    for row in session.trials.itertuples():
+    for row in session.trials.to_dict("records"):
         nwbfile.add_trial(
-            start_time=float(row.start_time), stop_time=float(row.stop_time), movie=str(row.movie)
+            start_time=float(row["start_time"]),
+            stop_time=float(row["stop_time"]),
+            movie=str(row["movie"]),
         )
     nwbfile.add_acquisition(
         TimeSeries(

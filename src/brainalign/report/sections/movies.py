@@ -140,7 +140,9 @@ def _compose_table(store: xr.DataTree, artifact: Artifact, name: str) -> Table:
             return MISSING
         return f"{int(read_values(store.variables[variable], artifact.path).sum()):,}"
 
-    fields = read_labels(store, "rf_status") if "rf_status" in store.variables else []
+    fields: list[str] = []
+    if "rf_status" in store.variables:
+        fields = read_labels(store, "rf_status").tolist()
     rows = [
         Row((Cell("Trials"), Cell(f"{store.variables['response'].shape[0]:,}"))),
         Row((Cell("Units"), Cell(describe_counts(read_labels(store, "unit_status"))))),
