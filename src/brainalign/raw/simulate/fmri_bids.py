@@ -33,7 +33,7 @@ def write_dataset_files(folder: Path, subjects: list[str], tr_s: float) -> None:
     )
     (folder / "README").write_text(
         "Simulated BOLD responses to rendered pictures of objects and scenes, with planted tuning\n"
-        "and noise. The truth stands in sourcedata/truth, regions in derivatives/rois, the planted\n"
+        "and noise. The truth stands in sourcedata/truth, regions in derivatives/rois, planted\n"
         "head motion in derivatives/motion.\n",
         encoding="utf-8",
     )
