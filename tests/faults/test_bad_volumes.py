@@ -101,7 +101,9 @@ def test_voxels_that_are_not_finite_or_constant_are_marked(bids: Path, command: 
     write_nifti(name_run(bids, "01", "bold.nii.gz"), series)
     assert build(command, bids).status == 0
     store = xr.open_zarr(bids.parent / "responses.zarr")
-    status = dict(zip(map(str, store["unit"].values), map(str, store["unit_status"].values), strict=True))
+    status = dict(
+        zip(map(str, store["unit"].values), map(str, store["unit_status"].values), strict=True)
+    )
     assert status["voxel-001-001-001"] == "not_finite"
     assert status["voxel-002-002-002"] == "constant"
     marked = np.isin(list(status.values()), ["not_finite", "constant"])

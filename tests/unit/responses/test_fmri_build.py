@@ -98,9 +98,7 @@ def test_the_listing_stands_in_for_the_folders(bids: Path, tmp_path: Path) -> No
     listing = tmp_path / "listing"
     listing.mkdir()
     _open(bids).write_listing(listing)
-    options = BIDSDataset(
-        kind="bids", folder=str(bids), preprocessing=NoPreprocessing(kind="none")
-    )
+    options = BIDSDataset(kind="bids", folder=str(bids), preprocessing=NoPreprocessing(kind="none"))
     listed = BIDSFolder(options, listing)
     assert listed.list_runs("01") == _open(bids).list_runs("01")
     late = name_run(bids, "09", "bold.nii.gz")

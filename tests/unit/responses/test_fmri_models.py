@@ -42,9 +42,7 @@ def events() -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("ours", ["zscore", "none"])
-def test_cleaning_is_that_of_nilearn(
-    ours: str, series: np.ndarray, confounds: np.ndarray
-) -> None:
+def test_cleaning_is_that_of_nilearn(ours: str, series: np.ndarray, confounds: np.ndarray) -> None:
     expected = signal.clean(
         series.astype(np.float64),
         detrend=False,
