@@ -69,7 +69,7 @@ def test_a_header_that_asks_for_terabytes_is_refused_unread(bold: Path) -> None:
     content[40:56] = np.array([4, 32767, 32767, 32767, 100, 1, 1, 1], "<i2").tobytes()
     bold.write_bytes(gzip.compress(bytes(content)))
     tracemalloc.start()
-    with pytest.raises(ResourceError, match="claims more than allowed.*1.407e"):
+    with pytest.raises(ResourceError, match=r"claims more than allowed.*GB \(32767x"):
         read_header(bold)
     assert tracemalloc.get_traced_memory()[1] < 5e6
     tracemalloc.stop()

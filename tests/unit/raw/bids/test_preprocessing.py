@@ -72,7 +72,7 @@ def test_the_container_gets_its_words() -> None:
 
 def test_an_unknown_place_is_refused() -> None:
     options = FMRIPrepPreprocessing(kind="fmriprep", command=["run", "{bid}"])
-    with pytest.raises(InputError, match="cannot fill in '{bid}'.*{bids}, {output}"):
+    with pytest.raises(InputError, match=r"cannot fill in '\{bid\}'.*\{bids\}, \{output\}"):
         compose_command(options, Path("/b"), Path("/o"), Path("/w"), "07")
 
 

@@ -47,7 +47,7 @@ def test_a_repetition_time_of_2000_s_is_refused_beside_its_sidecar(data_folder) 
 @pytest.mark.real_data
 def test_a_repetition_time_of_2000_s_is_refused_alone(data_folder) -> None:
     path = data_folder / "nifti_odd_headers" / "example4d.nii.gz"
-    with pytest.raises(InputError, match="is implausible.*found 2000 s"):
+    with pytest.raises(InputError, match=r"is implausible.*found 2000 s"):
         settle_repetition_time(_make_run(path), read_header(path), None)
     assert settle_repetition_time(_make_run(path), read_header(path), 2.0) == 2.0
 

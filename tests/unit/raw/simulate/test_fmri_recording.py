@@ -129,7 +129,8 @@ def test_repeats_fall_into_different_runs(world: Path) -> None:
 def test_subjects_differ_in_number_and_place_of_voxels(responses: dict[str, xr.Dataset]) -> None:
     assert [one.sizes["unit"] for one in responses.values()] == [120, 150, 180]
     places = [set(map(str, one["unit"].values)) for one in responses.values()]
-    assert places[0] - places[1] and places[1] - places[2]
+    assert places[0] - places[1]
+    assert places[1] - places[2]
     for one in responses.values():
         assert set(map(str, one["area"].values)) == set(ROI_SHARES)
 
