@@ -19,6 +19,7 @@ from brainalign.report.pictures import Picture
 from brainalign.report.recordings import read_recordings, read_stimulus_sets
 from brainalign.report.score_table import read_scores
 from brainalign.report.sections.backbones import compose_backbones, list_floors
+from brainalign.report.sections.brain_maps import compose_brain_maps
 from brainalign.report.sections.provenance import compose_provenance
 from brainalign.report.sections.recordings import compose_recordings
 from brainalign.report.sections.retrieval import compose_retrieval
@@ -96,6 +97,7 @@ def _compose_sections(run: Run) -> list[Section]:
         compose_similarity(run, floors),
         compose_training(run),
         compose_recordings(recordings),
+        compose_brain_maps(run),
         compose_stimuli(run),
         compose_backbones(run),
         compose_provenance(run),
