@@ -19,6 +19,7 @@ from brainalign.report.pictures import Picture
 from brainalign.report.recordings import read_recordings, read_stimulus_sets
 from brainalign.report.score_table import read_scores
 from brainalign.report.sections.backbones import compose_backbones, list_floors
+from brainalign.report.sections.brain_maps import compose_brain_maps
 from brainalign.report.sections.movies import compose_movies
 from brainalign.report.sections.provenance import compose_provenance
 from brainalign.report.sections.recordings import compose_recordings
@@ -103,6 +104,7 @@ def _compose_sections(run: Run) -> list[Section]:
         compose_sorting(run),
         compose_recordings(recordings),
         compose_movies(run),
+        compose_brain_maps(run),
         compose_stimuli(run),
         compose_backbones(run),
         compose_provenance(run),

@@ -203,9 +203,12 @@ def standardise(series: np.ndarray, mean: np.ndarray, how: str) -> np.ndarray:
     how : {"percent", "zscore", "none"}
         As :class:`brainalign.responses.fmri_options.FMRIResponseOptions`.
     """
-    deviation = series.std(axis=0, ddof=1, dtype=np.float64)
+    # Cleaned series have no mean; numpy's own std would make copies of them.
+    power = np.einsum("tv,tv->v", series, series)
+    deviation = np.sqrt(power / max(len(series) - 1, 1))
     varies = deviation > _ROUNDING * np.maximum(np.abs(mean), 1e-12)
-    series[:, ~varies] = 0
+    if not varies.all():
+        series[:, ~varies] = 0
     if how == "zscore":
         series /= np.where(varies, deviation, 1).astype(series.dtype)
     if how == "percent":
@@ -249,7 +252,7 @@ def clean_series(
 
 
 def _clean(series: np.ndarray, nuisance: np.ndarray, standardisation: str) -> np.ndarray:
-    mean = series.mean(axis=0, dtype=np.float64)
+    mean = np.full(len(series), 1 / len(series), dtype=series.dtype) @ series
     # The mean goes first: rounding is then relative to the fluctuations, not to the level.
     series -= mean.astype(series.dtype)
     return standardise(project_out(series, find_basis(nuisance)), mean, standardisation)

@@ -29,6 +29,8 @@ from brainalign.raw.recording import StimulusCollection, expand_folder
 from brainalign.raw.stimulus_table import open_stimulus_table
 
 _TR_TOLERANCE_S = 0.001
+# Outside of this a header without a sidecar has most likely another unit than it says.
+_SHORTEST_TR_S, _LONGEST_TR_S = 0.05, 60.0
 _DERIVATIVE_LISTING_NAME = "derivatives.tsv"
 _NO_SESSION = "1"
 
@@ -417,6 +419,14 @@ def settle_repetition_time(run: BOLDRun, header: VolumeHeader, override_s: float
                 where=run.bold,
                 found=f"a header in units of '{header.time_unit}'",
                 remedy="Add RepetitionTime to the sidecar or set tr_s.",
+            )
+        if not _SHORTEST_TR_S <= header.tr_s <= _LONGEST_TR_S:
+            raise InputError(
+                "the header's repetition time is implausible",
+                where=run.bold,
+                expected=f"{_SHORTEST_TR_S:g} to {_LONGEST_TR_S:g} s",
+                found=f"{header.tr_s:g} s",
+                remedy="Milliseconds called seconds? Add a sidecar or set tr_s.",
             )
         return header.tr_s
     if isinstance(stated, bool) or not isinstance(stated, int | float) or not stated > 0:

@@ -32,9 +32,9 @@ def write_dataset_files(folder: Path, subjects: list[str], tr_s: float) -> None:
         },
     )
     (folder / "README").write_text(
-        "Simulated BOLD responses to rendered pictures of objects and scenes, with planted\n"
-        "tuning and noise. The truth stands in sourcedata/truth, regions in derivatives/rois,\n"
-        "the planted head motion in derivatives/motion.\n",
+        "Simulated BOLD responses to rendered pictures of objects and scenes, with planted tuning\n"
+        "and noise. The truth stands in sourcedata/truth, regions in derivatives/rois, planted\n"
+        "head motion in derivatives/motion.\n",
         encoding="utf-8",
     )
     # Files that publishing adds; the BIDS validator would call them unknown.
