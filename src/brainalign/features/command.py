@@ -11,7 +11,10 @@ from brainalign.config.job_options import describe_features, read_backbone_optio
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
     import xarray as xr
+
+    from brainalign.features.options import ExtractionOptions
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,6 +57,10 @@ def run(arguments: argparse.Namespace) -> None:
         precision=backbone_options.precision,
         progress=True,
     )
+    if getattr(backbone_options, "text", False) and "caption" in stimuli.variables:
+        features |= _embed_captions(
+            backbone_options, arguments.weights, read_labels(stimuli, "caption"), device
+        )
     tree = _compose_tree(features, read_labels(stimuli, "stimulus"))
     tree.attrs.update(
         {
@@ -63,6 +70,24 @@ def run(arguments: argparse.Namespace) -> None:
         }
     )
     write_store(arguments.output, tree, "features", recorder.finish(device=str(device)))
+
+
+def _embed_captions(
+    options: ExtractionOptions, weights: Path | None, captions: np.ndarray, device: torch.device
+) -> dict[str, np.ndarray]:
+    from brainalign.features.checkpoint import find_checkpoint
+    from brainalign.features.options import PretrainedOptions
+    from brainalign.features.text import TEXT_PATH, embed_captions
+
+    if isinstance(options, PretrainedOptions):
+        folder = find_checkpoint(options.model, options.revision)
+    elif weights is not None:
+        folder = weights
+    else:
+        return {}
+    if not any(text.strip() for text in captions.tolist()):
+        return {}
+    return {TEXT_PATH: embed_captions(folder, captions.tolist(), device)}
 
 
 def _compose_tree(features: dict[str, np.ndarray], stimulus: np.ndarray) -> xr.DataTree:

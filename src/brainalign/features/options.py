@@ -91,6 +91,11 @@ class PretrainedOptions(ExtractionOptions):
     alignment: str = Field(
         "layer_12/map", description=ExtractionOptions.model_fields["alignment"].description
     )
+    text: bool = Field(
+        False,
+        description="Whether captions, where the stimuli have any, are embedded by the text tower "
+        "of a CLIP, as text/pooled.",
+    )
 
 
 class WorldCLIPOptions(ExtractionOptions):
@@ -107,6 +112,11 @@ class WorldCLIPOptions(ExtractionOptions):
     )
     alignment: str = Field(
         "layer_4/map", description=ExtractionOptions.model_fields["alignment"].description
+    )
+    text: bool = Field(
+        True,
+        description="Whether captions, where the stimuli have any, are embedded by the text tower, "
+        "as text/pooled.",
     )
 
 

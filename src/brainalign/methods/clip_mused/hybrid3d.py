@@ -50,7 +50,7 @@ class HybridShape:
 
 
 def count_hybrid_parameters(shape: HybridShape) -> int:
-    """Number of parameters at the published width and volume.
+    """Count the parameters at the published width and volume.
 
     Returns
     -------

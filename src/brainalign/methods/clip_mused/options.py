@@ -6,8 +6,12 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from brainalign.methods.labels.options import PAPER_BUDGET, PAPER_NETWORK, SMALL_BUDGET
-from brainalign.methods.labels.options import RegionNetworkOptions
+from brainalign.methods.labels.options import (
+    PAPER_BUDGET,
+    PAPER_NETWORK,
+    SMALL_BUDGET,
+    RegionNetworkOptions,
+)
 from brainalign.methods.presets import Presets
 from brainalign.methods.requirements import Requirements
 

@@ -96,7 +96,7 @@ class LinearLabels(LabelMethod):
         Returns
         -------
         history : pandas.DataFrame
-            One row per penalty with its ``validation_score``.
+            One row: the penalty that was chosen, and its mean average precision there.
         """
         learnable = check_classes(training)
         units = {
@@ -119,13 +119,8 @@ class LinearLabels(LabelMethod):
         weights[:, learnable], intercept[learnable] = readouts[chosen]
         always = training.label.all(axis=0)
         self._fitted = FittedReadout(units, basis, (weights, intercept), learnable, always)
-        return pd.DataFrame(
-            {
-                "penalty": self.options.penalties,
-                "validation_score": precision,
-                "chosen": np.arange(len(precision)) == chosen,
-            }
-        )
+        penalty = self.options.penalties[chosen]
+        return pd.DataFrame({"median_alpha": [penalty], "validation_score": [precision[chosen]]})
 
     def predict(
         self, subject: str, response: np.ndarray, *, as_subject: str | None = None

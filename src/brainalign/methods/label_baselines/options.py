@@ -84,7 +84,7 @@ class LinearLabelOptions(Options):
     requirements: ClassVar[Requirements] = _ONE
 
     penalties: list[float] = Field(
-        [0.01, 0.1, 1.0, 10.0],
+        [1e-4, 1e-3, 1e-2, 0.1, 1.0],
         min_length=1,
         description="Penalties to choose from, relative to the mean variance of the units times "
         "their number.",

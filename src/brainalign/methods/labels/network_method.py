@@ -20,8 +20,12 @@ from brainalign.methods.labels.arrays import (
     fill_unlearnable,
 )
 from brainalign.methods.labels.base import LabelMethod
-from brainalign.methods.labels.network import NetworkOutput, NetworkShape, RegionTransformer
-from brainalign.methods.labels.network import SubjectInformation
+from brainalign.methods.labels.network import (
+    NetworkOutput,
+    NetworkShape,
+    RegionTransformer,
+    SubjectInformation,
+)
 from brainalign.methods.labels.patches import RegionPatches, fit_region_patches, list_areas
 from brainalign.methods.labels.sampling import Sampling
 from brainalign.methods.labels.task import LabelTask, Samples
@@ -289,7 +293,7 @@ class NetworkMethod(LabelMethod):
         return RegionPatches.from_weights(weights, where=f"{self.name}: patches")
 
     def get_fitted(self) -> FittedNetwork:
-        """What was learned.
+        """Give what was learned.
 
         Raises
         ------
