@@ -75,7 +75,7 @@ class CLIPMusedOptions(RegionNetworkOptions):
         "clamped to [-1.5, 1.5] as published; to length 1 in both.",
     )
     low_level_weight: float = Field(
-        default=1.0, ge=0, description="Weight of the similarity loss of the low level."
+        default=3.0, ge=0, description="Weight of the similarity loss of the low level."
     )
     high_level_weight: float = Field(
         default=1.0, ge=0, description="Weight of the similarity loss of the high level."
