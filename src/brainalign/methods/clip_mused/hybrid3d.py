@@ -96,8 +96,9 @@ class Mixer(nn.Module):
             nn.Conv1d(n_channels // 2, n_channels, 1),
         )
         self.norm1 = nn.BatchNorm1d(n_channels)
+        n_hidden = max(1, n_places // 2)
         self.mlp2 = nn.Sequential(
-            nn.Linear(n_places, n_places // 2), nn.GELU(), nn.Linear(n_places // 2, n_places)
+            nn.Linear(n_places, n_hidden), nn.GELU(), nn.Linear(n_hidden, n_places)
         )
         self.norm2 = nn.BatchNorm1d(n_channels)
         nn.init.zeros_(self.norm2.weight)
