@@ -49,7 +49,9 @@ def write_label_stores(
     splits = {"train": world.training, "validation": world.validation, "test": world.test}
     stimulus = np.concatenate([part.stimulus for part in splits.values()])
     names = [name for name, part in splits.items() for _ in part.stimulus]
-    variables = {"image": (("stimulus", "y", "x", "channel"), np.zeros((len(stimulus), 2, 2, 3), np.uint8))}
+    variables = {
+        "image": (("stimulus", "y", "x", "channel"), np.zeros((len(stimulus), 2, 2, 3), np.uint8))
+    }
     coords = {
         "stimulus": stimulus,
         "split": ("stimulus", names),
@@ -69,7 +71,10 @@ def write_label_stores(
         text = target["high"].copy()
         text[::7] = np.nan
         groups["/text/pooled"] = text
-    tree = {path: xr.Dataset({"feature": (("stimulus", "dimension"), values)}) for path, values in groups.items()}
+    tree = {
+        path: xr.Dataset({"feature": (("stimulus", "dimension"), values)})
+        for path, values in groups.items()
+    }
     root = xr.Dataset(coords={"stimulus": stimulus})
     features = _publish(
         folder / "features.zarr", xr.DataTree.from_dict({"/": root, **tree}), "features"

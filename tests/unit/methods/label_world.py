@@ -1,4 +1,4 @@
-"""A planted world of labels: several subjects, early regions of low-level structure, late of labels.
+"""A planted world of labels: several subjects, early regions of low level, late ones of labels.
 
 Each subject has its own number of voxels and its own mixing of the same latents. Features of CLIP
 are noisy maps of the low-level latents (low) and of the labels (high).

@@ -1,4 +1,4 @@
-"""CLIP-MUSED on the planted world of labels, where the truth about subjects and regions is known."""
+"""CLIP-MUSED on the planted world of labels: the truth about subjects and regions is known."""
 
 from __future__ import annotations
 
@@ -119,9 +119,7 @@ def fit_two_and_add_the_third() -> CLIPMused:
     world = make_world()
     method = CLIPMused()
     both = ["a", "b"]
-    method.fit(
-        world.training.select_subjects(both), world.validation.select_subjects(both), seed=0
-    )
+    method.fit(world.training.select_subjects(both), world.validation.select_subjects(both), seed=0)
     method.add_subject(world.training, "c")
     return method
 
@@ -148,9 +146,7 @@ def test_tokens_alone_of_a_new_subject_can_be_fitted():
     world = make_world()
     method = CLIPMused(SHORT.model_copy(update={"input_rank": 0}))
     both = ["a", "b"]
-    method.fit(
-        world.training.select_subjects(both), world.validation.select_subjects(both), seed=0
-    )
+    method.fit(world.training.select_subjects(both), world.validation.select_subjects(both), seed=0)
     method.add_subject(world.training, "c")
     assert method.get_fitted().module.list_subject_parameters() == ["token"]
     before = method.get_weights()["module/token"].copy()
@@ -193,7 +189,9 @@ def test_the_order_of_test_responses_changes_no_prediction():
     method, responses = fit_default(), make_world().test.get_subject("b").response
     order = np.random.default_rng(0).permutation(len(responses))
     shuffled = method.predict("b", responses[order])
-    np.testing.assert_allclose(shuffled.score, method.predict("b", responses).score[order], atol=1e-5)
+    np.testing.assert_allclose(
+        shuffled.score, method.predict("b", responses).score[order], atol=1e-5
+    )
 
 
 def test_the_order_of_units_changes_no_prediction():
@@ -202,9 +200,7 @@ def test_the_order_of_units_changes_no_prediction():
 
     def turn(split: LabelledResponses) -> LabelledResponses:
         subjects = tuple(
-            SubjectResponses(s.subject, s.response[:, order], s.stimulus)
-            if s.subject == "a"
-            else s
+            SubjectResponses(s.subject, s.response[:, order], s.stimulus) if s.subject == "a" else s
             for s in split.subjects
         )
         area = {**split.area, "a": split.area["a"][order]}
@@ -267,9 +263,7 @@ def test_a_new_subject_without_a_known_region_is_refused():
         areas={"a": ("LOC",), "b": ("LOC",), "c": ("V1",)}, n_own=20, n_shared=40
     )
     both = ["a", "b"]
-    method = fit_short(
-        world.training.select_subjects(both), world.validation.select_subjects(both)
-    )
+    method = fit_short(world.training.select_subjects(both), world.validation.select_subjects(both))
     with pytest.raises(InputError, match="no region in common"):
         method.add_subject(world.training, "c")
 

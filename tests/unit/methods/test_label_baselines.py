@@ -29,9 +29,7 @@ def fit(name: str):
     method = method_class(method_class.Options.model_validate(options))
     world = make_world()
     kept = ["a"] if method.requirements.subjects == "one" else ["a", "b", "c"]
-    method.fit(
-        world.training.select_subjects(kept), world.validation.select_subjects(kept), seed=0
-    )
+    method.fit(world.training.select_subjects(kept), world.validation.select_subjects(kept), seed=0)
     return method
 
 
@@ -80,7 +78,8 @@ def test_shared_features_of_rotated_copies_are_the_same():
     rng = np.random.default_rng(0)
     latent = rng.normal(size=(60, 4))
     responses = {
-        name: latent @ np.linalg.qr(rng.normal(size=(n, 4)))[0].T for name, n in (("a", 9), ("b", 7))
+        name: latent @ np.linalg.qr(rng.normal(size=(n, 4)))[0].T
+        for name, n in (("a", 9), ("b", 7))
     }
     basis = fit_shared_response(responses, 4, 50, seed=0)
     mapped = [(values - values.mean(0)) @ basis[name] for name, values in responses.items()]

@@ -79,7 +79,9 @@ def test_test_truth_changes_no_prediction(world: LabelWorld, tmp_path: Path):
     scores = []
     for name, one in (("plain", world), ("turned", turned)):
         (tmp_path / name).mkdir()
-        _, tree = run(write_label_stores(tmp_path / name, one).make_job("label_vit_pooled", **SHORT))
+        _, tree = run(
+            write_label_stores(tmp_path / name, one).make_job("label_vit_pooled", **SHORT)
+        )
         scores.append(tree["/a/all/labels"]["label_score"].values)
     np.testing.assert_array_equal(*scores)
 

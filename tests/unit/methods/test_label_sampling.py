@@ -27,7 +27,7 @@ def test_balanced_epochs_show_every_sample_of_the_largest_subject_once():
 def test_paired_batches_hold_all_subjects_who_saw_a_stimulus():
     for rows in draw("stimulus_paired"):
         for stimulus in np.unique(STIMULUS[rows]):
-            assert set(np.flatnonzero(STIMULUS == stimulus)) <= set(rows.tolist())
+            assert set(np.flatnonzero(stimulus == STIMULUS)) <= set(rows.tolist())
 
 
 @pytest.mark.parametrize("sampling", ["pooled", "stimulus_paired"])

@@ -10,7 +10,6 @@ from brainalign.methods.base import AlignmentMethod
 from brainalign.methods.labels.base import LabelMethod
 from brainalign.methods.registry import METHODS, get_method, get_method_options
 
-
 BASES = {
     "brainalign.methods.image_alignment": AlignmentMethod,
     "brainalign.methods.labels.experiment": LabelMethod,
