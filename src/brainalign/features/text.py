@@ -107,13 +107,13 @@ def embed_captions(
 
 
 def _load_tokenizer(folder: Path) -> Any:
-    try:
-        with quiet_transformers():
-            return AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError) as error:
+    # Without these files transformers makes a tokenizer that knows no word, and says nothing.
+    if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.json")):
         raise InputError(
-            "the checkpoint has no tokenizer that can be read",
+            "the checkpoint has no tokenizer",
             where=folder,
-            found=str(error).splitlines()[0],
-            remedy="Put tokenizer.json beside the weights, or set text: false for this backbone.",
-        ) from None
+            expected="tokenizer.json, or vocab.json and merges.txt",
+            remedy="Put it beside the weights, or set text: false for this backbone.",
+        )
+    with quiet_transformers():
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True)

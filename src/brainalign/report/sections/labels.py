@@ -151,7 +151,7 @@ def _show_tokens(pooled: pd.DataFrame, dataset: str) -> list[Block]:
         for row in tokens.to_dict(orient="records")
     )
     caption = (
-        f"{dataset}: what the tokens hold. Similarities: Spearman correlation of the dissimilarities "
+        f"{dataset}: what the tokens hold. Similarities: Spearman correlation of dissimilarities "
         "between tokens with those between features of CLIP; chance is the mean over permutations "
         "of the stimuli. Retrieval: tokens mapped to the features by ridge regression on the "
         "training split, top-1 in random galleries; image: a response looks for its image, brain: "
