@@ -215,7 +215,7 @@ def _retrieve(
         tokens["stimulus_embedding"].values,
         tokens["response_embedding"].values,
         str(tokens.attrs["similarity"]),
-    )
+    ).astype(np.float64)
     n_stimuli = len(similarity)
     n_gallery = min(options.retrieval_gallery, n_stimuli)
     for name, table in (("image", similarity.T), ("brain", similarity)):

@@ -86,12 +86,13 @@ def fit_volume_grids(
         A subject has no voxel indices, or a unit is not finite.
     """
     for subject, values in response.items():
-        if np.shape(voxel_index.get(subject)) != (values.shape[1], 3):
+        found = np.shape(voxel_index.get(subject, np.empty(0)))
+        if found != (values.shape[1], 3):
             raise InputError(
                 "the 3D form needs the voxel of every unit",
                 where=f"subject '{subject}'",
                 expected=f"voxel_index of shape ({values.shape[1]}, 3)",
-                found=np.shape(voxel_index.get(subject)),
+                found=found,
                 remedy="Set form: regions.",
             )
     places = np.concatenate([voxel_index[subject] for subject in response])

@@ -117,7 +117,7 @@ class LinearLabels(LabelMethod):
         weights = np.zeros((values.shape[1], training.n_classes))
         intercept = np.zeros(training.n_classes)
         weights[:, learnable], intercept[learnable] = readouts[chosen]
-        always = training.label.all(axis=0)
+        always = np.asarray(training.label.all(axis=0))
         self._fitted = FittedReadout(units, basis, (weights, intercept), learnable, always)
         penalty = self.options.penalties[chosen]
         return pd.DataFrame({"median_alpha": [penalty], "validation_score": [precision[chosen]]})

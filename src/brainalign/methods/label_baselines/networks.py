@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -14,6 +14,7 @@ from brainalign.methods.label_baselines.options import (
     LabelViTEmbeddingOptions,
     LabelViTOptions,
     LabelViTPooledOptions,
+    MLPOptions,
 )
 from brainalign.methods.labels.network import NetworkOutput
 from brainalign.methods.labels.network_method import NetworkMethod
@@ -78,7 +79,7 @@ class LabelMLP(NetworkMethod):
 
     name = "label_mlp"
     requirements = LabelMLPOptions.requirements
-    Options: Any = LabelMLPOptions
+    Options: ClassVar[type[MLPOptions]] = LabelMLPOptions
 
     def build_module(
         self, encoders: Mapping[str, RegionPatches], areas: list[str], n_classes: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -19,7 +19,7 @@ from brainalign.options import Options
 
 _ONE = Requirements(design="images", subjects="one", predictions=("label",))
 _MANY = Requirements(design="images", subjects="many", predictions=("label",))
-_PRESET = Field(
+_PRESET: Any = Field(
     default="small",
     description="Where values that are not given come from: 'small' (seconds on a CPU) or 'paper' "
     "(size and budget as for CLIP-MUSED).",
@@ -50,7 +50,7 @@ class LabelViTEmbeddingOptions(RegionNetworkOptions):
     preset: Literal["small", "paper"] = _PRESET
 
 
-class _MLPOptions(PatchOptions):
+class MLPOptions(PatchOptions):
     """A network with hidden layers on the patches of all regions, side by side."""
 
     presets: ClassVar[Presets] = {
@@ -66,13 +66,13 @@ class _MLPOptions(PatchOptions):
     )
 
 
-class LabelMLPOptions(_MLPOptions):
+class LabelMLPOptions(MLPOptions):
     """A network with hidden layers on one subject alone."""
 
     requirements: ClassVar[Requirements] = _ONE
 
 
-class LabelMLPPooledOptions(_MLPOptions):
+class LabelMLPPooledOptions(MLPOptions):
     """A network with hidden layers on all subjects; it is not told whose responses it sees."""
 
     requirements: ClassVar[Requirements] = _MANY

@@ -157,7 +157,7 @@ def check_classes(training: LabelledResponses) -> np.ndarray:
             found=f"{training.n_classes} classes, {len(seen)} stimuli",
             remedy="Change the split or the labels.",
         )
-    return learnable
+    return np.asarray(learnable)
 
 
 def fill_unlearnable(score: np.ndarray, learnable: np.ndarray, always: np.ndarray) -> np.ndarray:

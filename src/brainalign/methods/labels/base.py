@@ -45,6 +45,8 @@ class LabelMethod(ABC):
     Options: ClassVar[type[Options]]
     uses_seed: ClassVar[bool] = True
     knows_subjects: ClassVar[bool] = False
+    # Each method knows its own model of options; the base reads none of them.
+    options: Any
 
     def __init__(self, options: Any = None) -> None:
         self.options = options if options is not None else self.Options()

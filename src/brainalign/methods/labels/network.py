@@ -152,6 +152,8 @@ class RegionTransformer(nn.Module):
     asked for, depend on the subject.
     """
 
+    present: torch.Tensor
+
     def __init__(
         self, shape: NetworkShape, present: torch.Tensor, information: SubjectInformation
     ) -> None:

@@ -56,7 +56,7 @@ class FittedNetwork:
 
     areas: list[str]
     encoders: dict[str, Any]
-    module: nn.Module
+    module: Any
     learnable: np.ndarray
     always: np.ndarray
 
@@ -99,7 +99,7 @@ class NetworkMethod(LabelMethod):
         encoders = self.fit_encoders(training, areas)
         with isolate_torch_randomness(derive_seed(seed, "initialisation")):
             module = self.build_module(encoders, areas, training.n_classes)
-        always = training.label.all(axis=0)
+        always = np.asarray(training.label.all(axis=0))
         self._fitted = FittedNetwork(areas, encoders, module, learnable, always)
         task = self.build_task(module, training, validation)
         return train_module(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -258,7 +258,7 @@ def _tabulate(rows: pd.DataFrame, keys: list[str], metrics: list[str], caption: 
     return Table(caption, columns, tuple(row for _, row in wide), n_headings=len(keys))
 
 
-def _write_score_cell(row: Mapping[str, float]) -> Cell:
+def _write_score_cell(row: Mapping[Any, Any]) -> Cell:
     spread = row["seed_sd"]
     note = f"± {spread:.3f}" if np.isfinite(spread) else ""
     interval = f"{row['ci_low']:.3f} to {row['ci_high']:.3f}"
@@ -270,7 +270,7 @@ def _write_score_cell(row: Mapping[str, float]) -> Cell:
     )
 
 
-def _write_numbers(row: Mapping[str, float]) -> tuple[Cell, ...]:
+def _write_numbers(row: Mapping[Any, Any]) -> tuple[Cell, ...]:
     value, chance, spread = row["value"], row["chance"], row["seed_sd"]
     return (
         Cell(write_score(value, ""), sort=float(value)),
