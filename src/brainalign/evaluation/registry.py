@@ -36,6 +36,7 @@ SCORERS: dict[str, ScorerEntry] = {
     "embedding": ScorerEntry(
         "stimulus_embedding", "brainalign.evaluation.predictions:score_predictions"
     ),
+    "label": ScorerEntry("label_score", "brainalign.evaluation.label_predictions:score_labels"),
 }
 
 

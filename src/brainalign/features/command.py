@@ -11,7 +11,10 @@ from brainalign.config.job_options import describe_features, read_backbone_optio
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
     import xarray as xr
+
+    from brainalign.features.options import ExtractionOptions
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,7 +66,7 @@ def _extract(
     from brainalign.features.extraction import extract_features
     from brainalign.features.registry import load_backbone
     from brainalign.features.shards import choose_shard_rows
-    from brainalign.stores.read import open_store
+    from brainalign.stores.read import open_store, read_labels
     from brainalign.training.cards import claim_device, measure_gpu_memory
 
     backbone_options = read_backbone_options(options)
@@ -86,6 +89,9 @@ def _extract(
             precision=backbone_options.precision,
             progress=True,
         )
+        if getattr(backbone_options, "text", False) and "caption" in stimuli.variables:
+            captions = read_labels(stimuli, "caption")[rows]
+            features |= _embed_captions(backbone_options, arguments.weights, captions, device)
         run_facts = measure_gpu_memory(device)
     tree = _compose_tree(features, _compose_rows(stimuli, rows))
     tree.attrs.update(
@@ -96,6 +102,24 @@ def _extract(
         }
     )
     return tree, {"device": device.type}, run_facts
+
+
+def _embed_captions(
+    options: ExtractionOptions, weights: Path | None, captions: np.ndarray, device: torch.device
+) -> dict[str, np.ndarray]:
+    from brainalign.features.checkpoint import find_checkpoint
+    from brainalign.features.options import PretrainedOptions
+    from brainalign.features.text import TEXT_PATH, embed_captions
+
+    if isinstance(options, PretrainedOptions):
+        folder = find_checkpoint(options.model, options.revision)
+    elif weights is not None:
+        folder = weights
+    else:
+        return {}
+    if not any(text.strip() for text in captions.tolist()):
+        return {}
+    return {TEXT_PATH: embed_captions(folder, captions.tolist(), device)}
 
 
 def _compose_rows(stimuli: xr.DataTree, rows: slice) -> xr.Dataset:

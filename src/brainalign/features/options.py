@@ -101,6 +101,11 @@ class PretrainedOptions(ExtractionOptions):
     alignment: str = Field(
         "layer_12/map", description=ExtractionOptions.model_fields["alignment"].description
     )
+    text: bool = Field(
+        False,
+        description="Whether captions, where the stimuli have any, are embedded by the text tower "
+        "of a CLIP, as text/pooled.",
+    )
 
 
 class WorldCLIPOptions(ExtractionOptions):
@@ -117,6 +122,11 @@ class WorldCLIPOptions(ExtractionOptions):
     )
     alignment: str = Field(
         "layer_4/map", description=ExtractionOptions.model_fields["alignment"].description
+    )
+    text: bool = Field(
+        True,
+        description="Whether captions, where the stimuli have any, are embedded by the text tower, "
+        "as text/pooled.",
     )
 
 

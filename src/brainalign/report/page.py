@@ -20,6 +20,7 @@ from brainalign.report.recordings import read_recordings, read_stimulus_sets
 from brainalign.report.score_table import read_scores
 from brainalign.report.sections.backbones import compose_backbones, list_floors
 from brainalign.report.sections.brain_maps import compose_brain_maps
+from brainalign.report.sections.labels import LABEL_TASKS, compose_labels
 from brainalign.report.sections.movies import compose_movies
 from brainalign.report.sections.provenance import compose_provenance
 from brainalign.report.sections.recordings import compose_recordings
@@ -97,6 +98,7 @@ def _compose_sections(run: Run) -> list[Section]:
     sections = [
         compose_summary(run, recordings, read_stimulus_sets(run), scores),
         _compose_scores(run, scores, floors),
+        compose_labels(run, scores, _assign_colours(run, scores)),
         compose_retrieval(run, floors),
         compose_similarity(run, floors),
         compose_yardsticks(scores),
@@ -113,13 +115,17 @@ def _compose_sections(run: Run) -> list[Section]:
 
 
 def _compose_scores(run: Run, scores: pd.DataFrame | None, floors: list[str]) -> Section | None:
-    if scores is None or not len(scores):
+    if scores is None:
         return None
-    scores = scores[scores["method"] != YARDSTICK]
-    if not len(scores):
-        return None
-    colours = assign_colours([*run.list_methods(), *scores["method"]])
-    return compose_scores(scores, colours, floors, _find_level(run))
+    colours = _assign_colours(run, scores)
+    # Labels and yardsticks have sections of their own.
+    scores = scores[~scores["task"].isin(LABEL_TASKS) & (scores["method"] != YARDSTICK)]
+    return compose_scores(scores, colours, floors, _find_level(run)) if len(scores) else None
+
+
+def _assign_colours(run: Run, scores: pd.DataFrame | None) -> dict[str, str]:
+    scored = [] if scores is None else scores["method"].tolist()
+    return assign_colours([*run.list_methods(), *scored])
 
 
 def _find_level(run: Run) -> float | None:

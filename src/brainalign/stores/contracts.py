@@ -163,9 +163,18 @@ CONTRACTS: dict[str, StoreContract] = {
                         "response_bias": ("seed", "stimulus"),
                         "presentation_bias": ("seed", "presentation"),
                         "half_bias": ("seed", "half_split", "half", "stimulus"),
+                        "label_score": ("seed", "stimulus", "class"),
+                        "token_low": ("seed", "stimulus", "token_dimension"),
+                        "token_high": ("seed", "stimulus", "token_dimension"),
+                        "target_low": ("stimulus", "low_dimension"),
+                        "target_high": ("stimulus", "high_dimension"),
+                        "attention": ("seed", "level", "area"),
+                        "stimulus_attention": ("seed", "stimulus", "level", "area"),
+                        "occlusion": ("seed", "level", "area"),
                     }.items()
                 },
                 "presented_stimulus": _one("presentation", kind=_TEXT, required=False),
+                "label": _one("stimulus", "class", kind=_BOOLEAN, required=False),
             }
         },
         needs_group=True,
