@@ -36,6 +36,7 @@ SCORERS: dict[str, ScorerEntry] = {
     "embedding": ScorerEntry(
         "stimulus_embedding", "brainalign.evaluation.predictions:score_predictions"
     ),
+    "rate": ScorerEntry("predicted_response", "brainalign.evaluation.rates:score_rates"),
 }
 
 
