@@ -144,7 +144,6 @@ CONTRACTS: dict[str, StoreContract] = {
                         "predicted_response_shuffled": ("seed", "frame", "unit"),
                         "recorded_response": ("repeat", "frame", "unit"),
                         "mean_rate": ("frame", "unit"),
-                        "noise_ceiling": ("unit",),
                         "time": ("frame",),
                     }.items()
                 },

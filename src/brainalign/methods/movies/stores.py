@@ -28,8 +28,6 @@ class MovieResponses:
         Id.
     cells : Cells
         Units and receptive fields.
-    noise_ceiling : array of shape (n_units,)
-        Largest correlation of a model with the mean over trials.
     count : array of shape (n_repeats, n_frames, n_units), float32
         Spikes per frame; NaN where a repeat was not recorded.
     window : array of shape (n_frames,), int64
@@ -38,7 +36,6 @@ class MovieResponses:
 
     subject: str
     cells: Cells
-    noise_ceiling: np.ndarray
     count: np.ndarray
     window: np.ndarray
 
@@ -265,7 +262,6 @@ def _read_subject(path: Path, movies: Movies, time: np.ndarray) -> MovieResponse
     return MovieResponses(
         subject=str(store.attrs["subject"]),
         cells=Cells(unit, np.nan_to_num(rf_map).astype(np.float32), center),
-        noise_ceiling=np.asarray(store["noise_ceiling"].values, np.float64),
         count=count,
         window=window,
     )

@@ -11,6 +11,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from brainalign.methods.vi_st.depthwise import convolve_depthwise
+
 KERNEL = 3
 """Side of all spatial kernels, in patches."""
 
@@ -49,16 +51,15 @@ class TimeConvolution(nn.Module):
         history = dilation * (window - 1)
         before, after = (history, 0) if causal else (history // 2, history // 2)
         side = KERNEL // 2 if keep_size else 0
-        # Symmetric padding is the convolution's own business; only a causal one needs a copy.
-        self.padding = (side,) * 4 + (before, after) if before != after else None
+        self.padding = (side,) * 4 + (before, after)
         self.convolution = nn.Conv3d(
             n_inputs,
             n_outputs,
             (window, KERNEL, KERNEL),
             dilation=(dilation, 1, 1),
-            padding=0 if self.padding is not None else (before, side, side),
             groups=groups,
         )
+        self.is_depthwise = groups > 1 and dilation == 1
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         """Convolve.
@@ -73,8 +74,10 @@ class TimeConvolution(nn.Module):
         convolved : tensor of shape (n_clips, n_outputs, n_frames, y', x')
             As many frames as the input.
         """
-        if self.padding is not None:
+        if any(self.padding):
             hidden = functional.pad(hidden, self.padding)
+        if self.is_depthwise and self.convolution.bias is not None:
+            return convolve_depthwise(hidden, self.convolution.weight, self.convolution.bias)
         return self.convolution(hidden)
 
 
