@@ -51,8 +51,10 @@ def score_rates(
     Returns
     -------
     scores : pandas.DataFrame
-        Tidy: one row per subject, protocol (column ``matching``), seed and metric. Intervals are
-        over cells; in rows that pool over seeds each cell has its mean over seeds.
+        Tidy: one row per subject, protocol (column ``matching``), seed and metric. Where a
+        protocol has several folds, cells have their mean over folds, and each fold has rows of
+        its own (``cross_movie on <tested movies>``). Intervals are over cells; in rows that pool
+        over seeds each cell has its mean over seeds.
     details : dict of str to pandas.DataFrame
         ``units``: every metric of every cell; ``population``: identification of moments against
         the number of cells.
@@ -67,14 +69,21 @@ def score_rates(
     tables, populations = [], []
     for subject, area, protocol, group in _iterate_groups(predictions):
         names = {"subject": subject, "area": area, "matching": protocol}
-        recorded, reference = _measure_recording(group, options.seed)
-        for position, seed in enumerate(group["seed"].values):
-            table = _measure_units(group, position, recorded, reference)
-            tables.append(table.assign(**names, seed=str(seed)))
-            segments = identify_segments(
-                group["predicted_response"].values[position], recorded, group["stretch"].values
-            )
-            populations.append(segments.assign(**names, seed=str(seed)))
+        for fold in np.unique(group["fold"].values):
+            # A model per fold: their predictions are never joined into one trace.
+            tested = group.isel(frame=np.flatnonzero(group["fold"].values == fold))
+            movies = ", ".join(dict.fromkeys(read_labels(tested, "movie").tolist()))
+            recorded, reference = _measure_recording(tested, options.seed)
+            for position, seed in enumerate(group["seed"].values):
+                part = {**names, "fold": int(fold), "tested_movies": movies, "seed": str(seed)}
+                table = _measure_units(tested, position, recorded, reference)
+                tables.append(table.assign(**part))
+                segments = identify_segments(
+                    tested["predicted_response"].values[position],
+                    recorded,
+                    tested["stretch"].values,
+                )
+                populations.append(segments.assign(**part))
     units = pd.concat(tables, ignore_index=True)
     scores = [
         _summarise(rows, options).assign(**dict(zip(KEYS, map(str, key), strict=True)))
@@ -192,16 +201,26 @@ def _measure_durations(
 
 
 def _pool(units: pd.DataFrame) -> pd.DataFrame:
-    """Add the mean over seeds of each cell, and cells of all subjects."""
-    numbers = [name for name in units.columns if pd.api.types.is_numeric_dtype(units[name])]
-    texts = [name for name in units.columns if name.endswith(".reason")]
-    identity = ["subject", "area", "matching", "unit"]
-    by_unit = units.groupby(identity, sort=False)
-    means = by_unit[numbers].mean().join(by_unit[texts].first()).reset_index().assign(seed=ALL)
-    tables = [units, means]
+    """Average each cell over folds and over seeds, and join the cells of all subjects."""
+    tables = [_average(units, ["subject", "area", "matching", "unit", "seed"])]
+    if (units.groupby("matching")["fold"].nunique() > 1).any():
+        several = units.groupby("matching")["fold"].transform("nunique") > 1
+        alone = units[several]
+        tables.append(alone.assign(matching=alone["matching"] + " on " + alone["tested_movies"]))
+    by_seed = pd.concat(tables, ignore_index=True)
+    over_seeds = _average(by_seed, ["subject", "area", "matching", "unit"]).assign(seed=ALL)
+    tables = [by_seed, over_seeds]
     if units["subject"].nunique() > 1:
-        tables += [table.assign(subject=ALL) for table in (units, means)]
+        tables += [table.assign(subject=ALL) for table in tables]
     return pd.concat(tables, ignore_index=True)
+
+
+def _average(units: pd.DataFrame, identity: list[str]) -> pd.DataFrame:
+    texts = [name for name in units.columns if name.endswith(".reason")]
+    known = {*identity, *texts, "fold", "seed", "matching", "tested_movies", "unit", "subject"}
+    numbers = [name for name in units.columns if name not in {*known, "area"}]
+    groups = units.groupby(identity, sort=False)
+    return groups[numbers].mean().join(groups[texts].first()).reset_index()
 
 
 def _summarise(rows: pd.DataFrame, options: EvaluationOptions) -> pd.DataFrame:
@@ -278,7 +297,7 @@ def _summarise_reference(
 
 def _count_degenerate(rows: pd.DataFrame) -> list[dict[str, Any]]:
     """Cells whose SD-KL is 1000, by reason: most are underflow, not missing events."""
-    counts = []
+    counts: list[dict[str, Any]] = []
     # Reasons of single seeds: a mean over seeds has none.
     if (rows["seed"] == ALL).all():
         return counts

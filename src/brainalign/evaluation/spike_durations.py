@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.signal import PeakPropertyWarning, find_peaks, peak_widths
+from scipy.signal import find_peaks, peak_widths
 from scipy.stats import wasserstein_distance
 
 Direction = Literal["code", "paper"]
@@ -43,7 +43,7 @@ def measure_durations(
     peaks, _ = find_peaks(rate, height=0)
     with warnings.catch_warnings():
         # A maximum on the flat top of a cut-off event has no prominence there.
-        warnings.simplefilter("ignore", PeakPropertyWarning)
+        warnings.simplefilter("ignore", RuntimeWarning)
         return peak_widths(np.minimum(rate, threshold), peaks, rel_height=relative_height)[0]
 
 
@@ -86,8 +86,9 @@ def compare_durations(
     held = weight > 0
     if (reference[held] <= 0).any():
         return LARGEST_DIVERGENCE, "underflow"
-    divergence = float(np.sum(weight[held] * np.log(weight[held] / reference[held])))
-    return (divergence, "") if np.isfinite(divergence) else (LARGEST_DIVERGENCE, "underflow")
+    # A ratio of two tiny numbers may overflow where the difference of their logarithms does not.
+    divergence = np.sum(weight[held] * (np.log(weight[held]) - np.log(reference[held])))
+    return float(divergence), ""
 
 
 def compute_duration_distance(predicted: ArrayLike, recorded: ArrayLike) -> float:
