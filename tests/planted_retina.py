@@ -90,7 +90,10 @@ def _plant_cells(
         drive = np.einsum("fyx,y,x->f", contrast, row, column, optimize=True)
         kernel = _draw_kernel(generator.uniform(2.2, 3.8))
         filtered = np.concatenate(
-            [np.convolve(drive[span], kernel)[: span.stop - span.start] for span in movies.list_spans()]
+            [
+                np.convolve(drive[span], kernel)[: span.stop - span.start]
+                for span in movies.list_spans()
+            ]
         )
         filtered *= sign[unit] / filtered.std()
         rate[:, unit] = np.logaddexp(0, 4 * (filtered - 1)) / 4
@@ -118,7 +121,9 @@ def make_movie_stores(retina: PlantedRetina) -> dict[str, xr.DataTree]:
     """Stimulus, response and feature trees of a planted retina, as the contracts have them."""
     spans = retina.movies.list_spans()
     number = np.concatenate([np.arange(span.stop - span.start) for span in spans])
-    length = np.concatenate([np.full(span.stop - span.start, span.stop - span.start) for span in spans])
+    length = np.concatenate(
+        [np.full(span.stop - span.start, span.stop - span.start) for span in spans]
+    )
     split = np.select(
         [number < 0.6 * length, number < 0.75 * length], ["train", "validation"], "test"
     )

@@ -87,9 +87,11 @@ def average_patches(luminance: np.ndarray, grid: int) -> np.ndarray:
     mean : array of shape (n_frames, grid, grid), float32
         In the unit of the input.
     """
-    rows = average_cells(luminance.shape[1], grid)
-    columns = average_cells(luminance.shape[2], grid)
-    return np.matmul(np.matmul(rows, luminance), columns.T)
+    n_frames, height, width = luminance.shape
+    # One product of matrices; a product per frame would not reach BLAS.
+    along_x = luminance.reshape(-1, width) @ average_cells(width, grid).T
+    along_x = along_x.reshape(n_frames, height, grid)
+    return np.einsum("Yy,fyX->fYX", average_cells(height, grid), along_x, optimize=True)
 
 
 def resample_fields(rf_map: np.ndarray, grid: int) -> np.ndarray:

@@ -158,9 +158,7 @@ class MovieCNNTask:
     def compute_loss(self, batch: torch.Tensor) -> torch.Tensor:
         """Poisson loss of some frames."""
         predicted = self.module(self._frame[self._history[batch]])
-        return nn.functional.poisson_nll_loss(
-            predicted.float(), self._rate[batch], log_input=False
-        )
+        return nn.functional.poisson_nll_loss(predicted.float(), self._rate[batch], log_input=False)
 
     def validate(self) -> float:
         """Mean over cells of the correlation on the validation frames."""

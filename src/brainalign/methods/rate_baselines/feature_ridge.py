@@ -151,7 +151,9 @@ def find_components(token: np.ndarray, n_components: int) -> tuple[np.ndarray, n
         covariance += centred.T @ centred
     vectors = np.linalg.eigh(covariance)[1][:, ::-1][:, :n_components].T
     # The sign of an eigenvector is arbitrary; equal data must give equal weights.
-    vectors = vectors * np.sign(vectors[np.arange(len(vectors)), np.abs(vectors).argmax(1)])[:, None]
+    vectors = (
+        vectors * np.sign(vectors[np.arange(len(vectors)), np.abs(vectors).argmax(1)])[:, None]
+    )
     return center.astype(np.float32), vectors.astype(np.float32)
 
 

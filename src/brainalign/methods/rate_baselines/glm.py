@@ -198,9 +198,9 @@ def fit_poisson(
         information = slope**2 / predicted
         curvature = np.matmul((by_unit * information[:, :, None]).transpose(0, 2, 1), by_unit)
         # A cell that fell silent has no curvature; a trace of it keeps the system solvable.
-        step = np.linalg.solve(
-            curvature + ridge + 1e-6 * np.eye(len(ridge)), gradient[:, :, None]
-        )[:, :, 0]
+        step = np.linalg.solve(curvature + ridge + 1e-6 * np.eye(len(ridge)), gradient[:, :, None])[
+            :, :, 0
+        ]
         before = loss
         for _ in range(8):
             trial = measure(weights + step)

@@ -162,9 +162,7 @@ def apply_filter(column: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.einsum("fkc,kc->fk", column, weights, optimize=True)
 
 
-def bin_output(
-    drive: np.ndarray, rate: np.ndarray, n_bins: int
-) -> tuple[np.ndarray, np.ndarray]:
+def bin_output(drive: np.ndarray, rate: np.ndarray, n_bins: int) -> tuple[np.ndarray, np.ndarray]:
     """Mean output and mean rate in quantile bins of the output.
 
     Parameters

@@ -40,7 +40,11 @@ class _DepthwiseConvolution(torch.autograd.Function):
             passed = functional.conv3d(
                 functional.pad(gradient, border), weight.flip(2, 3, 4), groups=len(weight)
             )
-        return passed, _compute_kernel_gradient(hidden, gradient, weight), gradient.sum((0, 2, 3, 4))
+        return (
+            passed,
+            _compute_kernel_gradient(hidden, gradient, weight),
+            gradient.sum((0, 2, 3, 4)),
+        )
 
 
 def _compute_kernel_gradient(

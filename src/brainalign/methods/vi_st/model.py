@@ -208,8 +208,7 @@ def _measure(content: np.ndarray) -> dict[str, np.ndarray]:
     # One dimension at a time in float64 would be slow; half precision would overflow.
     mean = content.mean((0, 1), dtype=np.float64).astype(np.float32)
     deviation = content.std((0, 1), dtype=np.float64).astype(np.float32)
-    still = content.astype(np.float32).std(0).max() == 0
-    if still:
+    if (content == content[:1]).all():
         raise InputError(
             "the training frames never change",
             where="vi_st",

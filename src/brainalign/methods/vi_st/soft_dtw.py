@@ -56,9 +56,7 @@ class _SoftDTW(torch.autograd.Function):
         row = torch.arange(rows, device=weights.device)
         for diagonal in range(n_diagonals - 1, 0, -1):
             inside = (row <= diagonal) & (row > diagonal - columns)
-            passed = torch.where(
-                inside[:, None], visits[diagonal, :rows] * weights[diagonal], 0.0
-            )
+            passed = torch.where(inside[:, None], visits[diagonal, :rows] * weights[diagonal], 0.0)
             visits[diagonal - 1, : rows - 1] += passed[0, 1:]
             visits[diagonal - 1, :rows] += passed[1]
             if diagonal > 1:
