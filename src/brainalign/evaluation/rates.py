@@ -75,7 +75,12 @@ def score_rates(
             movies = ", ".join(dict.fromkeys(read_labels(tested, "movie").tolist()))
             recorded, reference = _measure_recording(tested, options.seed)
             for position, seed in enumerate(group["seed"].values):
-                part = {**names, "fold": int(fold), "tested_movies": movies, "seed": str(seed)}
+                part: dict[str, Any] = {
+                    **names,
+                    "fold": int(fold),
+                    "tested_movies": movies,
+                    "seed": str(seed),
+                }
                 table = _measure_units(tested, position, recorded, reference)
                 tables.append(table.assign(**part))
                 segments = identify_segments(

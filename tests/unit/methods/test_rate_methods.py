@@ -114,7 +114,7 @@ def test_a_fit_of_some_cells_leaves_the_others_out(small_retina):
 
 def test_a_movie_with_fewer_frames_than_a_clip_is_refused():
     retina = make_retina((40, 30), n_units=2, n_trials=2)
-    with pytest.raises(InputError, match="no movie is as long.*48 frames.*found 40"):
+    with pytest.raises(InputError, match=r"no movie is as long.*48 frames.*found 40"):
         make_method("vi_st").fit(
             retina.movies, retina.cells, retina.take(0, 20), retina.take(20, 40), seed=0
         )
@@ -122,7 +122,7 @@ def test_a_movie_with_fewer_frames_than_a_clip_is_refused():
 
 def test_a_movie_that_never_changes_is_refused(small_retina):
     still = small_retina.movies.rearrange(np.zeros(280, int))
-    with pytest.raises(InputError, match="never change"):
+    with pytest.raises(InputError, match=r"never change"):
         make_method("vi_st").fit(
             still,
             small_retina.cells,
@@ -134,7 +134,7 @@ def test_a_movie_that_never_changes_is_refused(small_retina):
 
 def test_cells_without_receptive_fields_need_another_mode(small_retina):
     blind = dataclasses.replace(small_retina.cells, rf_map=np.zeros((4, 10, 10), np.float32))
-    with pytest.raises(InputError, match="no cell has a receptive field.*rf_mode: none"):
+    with pytest.raises(InputError, match=r"no cell has a receptive field.*rf_mode: none"):
         make_method("vi_st").fit(
             small_retina.movies,
             blind,
@@ -145,7 +145,7 @@ def test_cells_without_receptive_fields_need_another_mode(small_retina):
 
 
 def test_a_rate_that_is_no_number_inside_a_stretch_is_refused():
-    with pytest.raises(CorruptDataError, match="not finite"):
+    with pytest.raises(CorruptDataError, match=r"not finite"):
         RateTargets(np.full((2, 1), np.nan, np.float32), np.zeros(2, int))
 
 
@@ -196,5 +196,5 @@ def test_bins_that_lie_beside_the_frames_are_refused(tmp_path, small_retina):
     late = responses.assign_coords(time=responses["time"] + 0.05)
     write_store(tmp_path / "responses.zarr", late, "responses")
     job = make_job(tmp_path, "ln", small_retina)
-    with pytest.raises(InputError, match="bins of the responses lie beside the frames"):
+    with pytest.raises(InputError, match=r"bins of the responses lie beside the frames"):
         fit_experiment(job)

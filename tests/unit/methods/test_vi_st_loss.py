@@ -115,5 +115,5 @@ def test_what_was_not_recorded_changes_no_loss():
 
 
 def test_a_clip_too_short_for_windows_by_rule_is_refused():
-    with pytest.raises(InputError, match="clip is too short.*40 frames or more, found 39"):
+    with pytest.raises(InputError, match=r"clip is too short.*40 frames or more, found 39"):
         compute_loss(torch.zeros(1, 2, 39), torch.zeros(1, 39, 2))

@@ -149,7 +149,7 @@ def test_gradient_of_the_depthwise_convolution_equals_that_of_the_library(
 
 
 def test_a_grid_that_the_blocks_use_up_is_refused():
-    with pytest.raises(InputError, match="grid of patches is too small.*more than 8.*found 8"):
+    with pytest.raises(InputError, match=r"grid of patches is too small.*more than 8.*found 8"):
         ViSTNetwork(6, 4, ViSTOptions(grid=8))
 
 

@@ -98,5 +98,5 @@ def convolve_depthwise(
         and not torch.is_autocast_enabled("cpu")
     )
     if is_fast and torch.is_grad_enabled():
-        return _DepthwiseConvolution.apply(hidden, weight, bias)  # type: ignore[no-any-return]
+        return _DepthwiseConvolution.apply(hidden, weight, bias)
     return functional.conv3d(hidden, weight, bias, groups=len(weight))

@@ -147,7 +147,7 @@ def compute_loss(
         predicted, recorded = prediction.transpose(1, 2).double(), target.double()
         if stretch is None:
             weight = torch.ones((), dtype=torch.float64, device=predicted.device)
-            share = 1.0 / predicted.numel()
+            share = weight / predicted.numel()
         else:
             weight = (stretch >= 0).double().unsqueeze(2)
             share = 1.0 / (weight.sum() * predicted.shape[2]).clamp(min=1.0)

@@ -208,10 +208,11 @@ class FieldConditioning(nn.Module):
         self.modulation = nn.Conv2d(n_units, 3 * n_units, 1)
         self.mapping = nn.Conv3d(n_units, n_units, 1)
         # Identity at the start: the gate is zero.
-        nn.init.zeros_(self.modulation.weight)
-        nn.init.zeros_(self.modulation.bias)
+        for parameter in self.modulation.parameters():
+            nn.init.zeros_(parameter)
         nn.init.normal_(self.mapping.weight, 0.0, 0.02)
-        nn.init.zeros_(self.mapping.bias)
+        if self.mapping.bias is not None:
+            nn.init.zeros_(self.mapping.bias)
 
     def forward(self, maps: torch.Tensor, rf: torch.Tensor) -> torch.Tensor:
         """Condition the maps.

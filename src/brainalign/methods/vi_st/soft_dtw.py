@@ -101,7 +101,7 @@ def compute_soft_dtw(first: torch.Tensor, second: torch.Tensor, gamma: float) ->
         In the precision of the inputs; use float64 where costs are large against `gamma`, since
         the gradient holds exp(-cost / gamma).
     """
-    return _SoftDTW.apply(_compute_costs(first, second), gamma)  # type: ignore[no-any-return]
+    return _SoftDTW.apply(_compute_costs(first, second), gamma)
 
 
 def compute_soft_dtw_divergence(
