@@ -1,4 +1,4 @@
-"""What more cells add: telling moments of a movie apart by the predicted pattern of a population."""
+"""What more cells add: moments of a movie told apart by a population's predicted pattern."""
 
 from __future__ import annotations
 

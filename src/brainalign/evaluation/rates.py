@@ -309,19 +309,19 @@ def _count_degenerate(rows: pd.DataFrame) -> list[dict[str, Any]]:
     for direction in DIRECTIONS:
         for alpha in ALPHAS:
             name = f"sd_kl_{direction}_{alpha}"
-            for reason in ("few events", "zero variance", "underflow"):
-                counts.append(
-                    {
-                        "metric": f"{name}_cells_with_{reason.replace(' ', '_')}",
-                        "direction": "lower",
-                        "value": float((rows[f"{name}.reason"] == reason).sum()),
-                        "ci_low": np.nan,
-                        "ci_high": np.nan,
-                        "chance": np.nan,
-                        "ceiling": np.nan,
-                        "n_queries": len(rows),
-                    }
-                )
+            counts += [
+                {
+                    "metric": f"{name}_cells_with_{reason.replace(' ', '_')}",
+                    "direction": "lower",
+                    "value": float((rows[f"{name}.reason"] == reason).sum()),
+                    "ci_low": np.nan,
+                    "ci_high": np.nan,
+                    "chance": np.nan,
+                    "ceiling": np.nan,
+                    "n_queries": len(rows),
+                }
+                for reason in ("few events", "zero variance", "underflow")
+            ]
     return counts
 
 

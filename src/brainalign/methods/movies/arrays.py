@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,7 +67,7 @@ class Movies:
         """
         edges = np.flatnonzero(self.movie[1:] != self.movie[:-1]) + 1
         bounds = [0, *edges.tolist(), len(self.movie)]
-        return [slice(start, stop) for start, stop in zip(bounds, bounds[1:], strict=False)]
+        return [slice(start, stop) for start, stop in itertools.pairwise(bounds)]
 
     def rearrange(self, order: np.ndarray) -> Movies:
         """Show other frames at each time; movies and times stay as they are.
@@ -136,7 +137,7 @@ class RateTargets:
 
 
 def number_stretches(movie: np.ndarray, window: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Number the contiguous stretches of chosen frames.
+    """Give each contiguous stretch of chosen frames a number.
 
     Parameters
     ----------

@@ -96,7 +96,7 @@ class PoissonGLM(RateMethod):
         return compute_rate(drive, self.options.link)[0].astype(np.float32)
 
     def get_weights(self) -> Weights:
-        """Filters, the last column of which is the constant, and statistics of their input."""
+        """Give the filters, constant last, and statistics of their input."""
         if not self._weights:
             raise self._refuse_unfitted()
         return dict(self._weights)

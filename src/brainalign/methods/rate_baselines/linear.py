@@ -90,7 +90,7 @@ class LinearNonlinear(RateMethod):
         return np.stack([np.interp(*curve) for curve in curves], axis=1).astype(np.float32)
 
     def get_weights(self) -> Weights:
-        """Filters, statistics of their input, and the curves of the non-linearity."""
+        """Give filters, statistics of their input, and the curves of the non-linearity."""
         if not self._weights:
             raise self._refuse_unfitted()
         return dict(self._weights)

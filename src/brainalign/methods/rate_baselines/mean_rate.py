@@ -48,7 +48,7 @@ class MeanRate(RateMethod):
         return np.tile(self._mean, (len(movies.movie), 1))
 
     def get_weights(self) -> Weights:
-        """The mean rates."""
+        """Give the mean rates."""
         if self._mean is None:
             raise self._refuse_unfitted()
         return {"mean": self._mean}
