@@ -37,6 +37,7 @@ SCORERS: dict[str, ScorerEntry] = {
         "stimulus_embedding", "brainalign.evaluation.predictions:score_predictions"
     ),
     "label": ScorerEntry("label_score", "brainalign.evaluation.label_predictions:score_labels"),
+    "rate": ScorerEntry("predicted_response", "brainalign.evaluation.rates:score_rates"),
 }
 
 

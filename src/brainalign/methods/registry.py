@@ -96,6 +96,36 @@ METHODS: dict[str, MethodEntry] = {
         "brainalign.methods.label_baselines.options:SharedResponseOptions",
         "brainalign.methods.labels.experiment",
     ),
+    "vi_st": MethodEntry(
+        "brainalign.methods.vi_st.model:ViST",
+        "brainalign.methods.vi_st.options:ViSTOptions",
+        "brainalign.methods.movies.experiment",
+    ),
+    "mean_rate": MethodEntry(
+        "brainalign.methods.rate_baselines.mean_rate:MeanRate",
+        "brainalign.methods.rate_baselines.options:MeanRateOptions",
+        "brainalign.methods.movies.experiment",
+    ),
+    "ln": MethodEntry(
+        "brainalign.methods.rate_baselines.linear:LinearNonlinear",
+        "brainalign.methods.rate_baselines.options:LinearNonlinearOptions",
+        "brainalign.methods.movies.experiment",
+    ),
+    "glm": MethodEntry(
+        "brainalign.methods.rate_baselines.glm:PoissonGLM",
+        "brainalign.methods.rate_baselines.options:GLMOptions",
+        "brainalign.methods.movies.experiment",
+    ),
+    "feature_ridge": MethodEntry(
+        "brainalign.methods.rate_baselines.feature_ridge:FeatureRidge",
+        "brainalign.methods.rate_baselines.options:FeatureRidgeOptions",
+        "brainalign.methods.movies.experiment",
+    ),
+    "movie_cnn": MethodEntry(
+        "brainalign.methods.rate_baselines.cnn:MovieCNN",
+        "brainalign.methods.rate_baselines.options:MovieCNNOptions",
+        "brainalign.methods.movies.experiment",
+    ),
 }
 
 

@@ -150,7 +150,7 @@ CONTRACTS: dict[str, StoreContract] = {
         root={},
         groups={
             "*/*/*": {
-                "fold": _one("stimulus", kind=_INTEGER),
+                "fold": VariableContract((("stimulus",), ("frame",)), _INTEGER),
                 "seed": _one("seed", kind=_INTEGER),
                 **{
                     name: _one(*dimensions, kind=_FLOAT, required=False)
@@ -171,10 +171,19 @@ CONTRACTS: dict[str, StoreContract] = {
                         "attention": ("seed", "level", "area"),
                         "stimulus_attention": ("seed", "stimulus", "level", "area"),
                         "occlusion": ("seed", "level", "area"),
+                        "predicted_response": ("seed", "frame", "unit"),
+                        "predicted_response_reversed": ("seed", "frame", "unit"),
+                        "predicted_response_shuffled": ("seed", "frame", "unit"),
+                        "recorded_response": ("repeat", "frame", "unit"),
+                        "mean_rate": ("frame", "unit"),
+                        "time": ("frame",),
                     }.items()
                 },
                 "presented_stimulus": _one("presentation", kind=_TEXT, required=False),
                 "label": _one("stimulus", "class", kind=_BOOLEAN, required=False),
+                "movie": _one("frame", kind=_TEXT, required=False),
+                "split": _one("frame", kind=_TEXT, required=False),
+                "stretch": _one("frame", kind=_INTEGER, required=False),
             }
         },
         needs_group=True,

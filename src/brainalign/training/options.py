@@ -44,6 +44,13 @@ class TrainingOptions(Options):
         default="cosine",
         description="Course of the learning rate over epochs, after the warm-up.",
     )
+    learning_rates: list[float] | None = Field(
+        default=None,
+        min_length=1,
+        description=(
+            "Learning rate of each epoch, the last one for all that follow; null: by schedule."
+        ),
+    )
     warmup_fraction: float = Field(
         default=0.0,
         ge=0,
