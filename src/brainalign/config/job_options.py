@@ -118,15 +118,26 @@ def describe_prediction(config: Config, method: str, dataset: str, backbone: str
 
 
 def describe_encoding(config: Config, dataset: str, backbone: str) -> JobOptions:
-    """Options of the rule that fits a linear encoding model per unit."""
+    """Options of the rule that fits a linear encoding model per unit.
+
+    Raises
+    ------
+    InputError
+        If the data set has no responses to images.
+    """
     recording = _look_up(config.datasets, dataset, "data set")
+    if recording.design != "images":
+        raise InputError(
+            "voxel-wise encoding needs responses to images", where=dataset, found=recording.design
+        )
+    responses: Any = recording.responses
     return {
         "arrays": _dump(config.arrays),
         "seeds": list(config.seeds),
         "feature": _look_up(config.backbones, backbone, "backbone").alignment,
-        "normalisation": recording.responses.normalisation,
-        "n_half_splits": recording.responses.n_half_splits,
-        "min_repeated_stimuli": recording.responses.min_repeated_stimuli,
+        "normalisation": responses.normalisation,
+        "n_half_splits": responses.n_half_splits,
+        "min_repeated_stimuli": responses.min_repeated_stimuli,
         "alphas": list(RidgeOptions.model_fields["alphas"].default),
     }
 

@@ -153,10 +153,10 @@ def _read_as_lab_files(
 def _read_as_lab_movies(
     options: SimulatedRetinaDataset, recording: Path | None, world: Path | None
 ) -> NWBMoviesDataset:
-    if world is None:
+    if recording is None or world is None:
         raise InputError(
-            "a simulated recording of movies needs the world's folder",
-            remedy="Give --world, or run snakemake.",
+            "a simulated recording of movies needs its folder and the world's",
+            remedy="Give --recording and --world, or run snakemake.",
         )
     return NWBMoviesDataset(
         kind="nwb_movies",

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from himalaya.ridge import RidgeCV
-from sklearn.model_selection import PredefinedSplit  # type: ignore[import-untyped]
+from sklearn.model_selection import PredefinedSplit
 
 from brainalign.errors import InputError
 from brainalign.methods.movies.arrays import Cells, Movies, RateTargets
