@@ -105,6 +105,11 @@ class FigureGroup:
     pictures: Sequence[Picture]
     caption: str
 
+    def __post_init__(self) -> None:
+        # Raised by the section at fault, not by the template much later.
+        if not self.pictures:
+            raise ValueError(f"no picture above the caption {self.caption!r}")
+
     @property
     def width(self) -> int:
         """Width that each panel needs, in CSS pixels."""

@@ -17,10 +17,10 @@ from brainalign.report.figures.style import assign_colours
 from brainalign.report.names import write_list
 from brainalign.report.pictures import Picture
 from brainalign.report.recordings import read_recordings, read_stimulus_sets
-from brainalign.report.score_table import read_scores
+from brainalign.report.score_table import HEADLINE, read_scores
 from brainalign.report.sections.backbones import compose_backbones, list_floors
 from brainalign.report.sections.brain_maps import compose_brain_maps
-from brainalign.report.sections.labels import LABEL_TASKS, compose_labels
+from brainalign.report.sections.labels import compose_labels
 from brainalign.report.sections.movies import compose_movies
 from brainalign.report.sections.provenance import compose_provenance
 from brainalign.report.sections.recordings import compose_recordings
@@ -118,8 +118,9 @@ def _compose_scores(run: Run, scores: pd.DataFrame | None, floors: list[str]) ->
     if scores is None:
         return None
     colours = _assign_colours(run, scores)
-    # Labels and yardsticks have sections of their own.
-    scores = scores[~scores["task"].isin(LABEL_TASKS) & (scores["method"] != YARDSTICK)]
+    # Labels, rates of movies and yardsticks have sections of their own.
+    matched = scores["task"].isin([task for task, _ in HEADLINE])
+    scores = scores[matched & (scores["method"] != YARDSTICK)]
     return compose_scores(scores, colours, floors, _find_level(run)) if len(scores) else None
 
 

@@ -96,8 +96,9 @@ def _read_recording(artifact: Artifact, dataset: str, subject: str) -> Recording
     store = open_store(artifact.path, "responses")
     is_movie = "movie" in store.variables
     shown = "movie" if is_movie else "stimulus"
-    # Of movies, noise_ceiling bounds the correlation; the share is a variable of its own.
-    ceiling = "explainable_variance" if is_movie else "noise_ceiling"
+    # Of spikes in movies, noise_ceiling bounds the correlation; the share is a variable of its own.
+    has_share = "explainable_variance" in store.variables
+    ceiling = "explainable_variance" if has_share else "noise_ceiling"
     return Recording(
         dataset=dataset,
         subject=subject,

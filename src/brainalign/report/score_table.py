@@ -22,7 +22,14 @@ HEADLINE = [
 """Tasks and metrics of the main table."""
 
 RANKED_BY = ("discriminative_decoding", "top_1")
-"""The score that sorts the main table and that the summary names."""
+"""The score that sorts the main table."""
+
+NAMED = {
+    RANKED_BY: "decoding top-1",
+    ("label_decoding", "map"): "mean average precision of decoded labels",
+    ("rate_prediction", "correlation"): "correlation with recorded rates",
+}
+"""Scores that the summary names, one per kind of prediction."""
 
 # A table that lacks columns is still shown.
 _DEFAULTS: dict[str, str | int] = {
@@ -107,15 +114,17 @@ def _pool_subjects(rows: pd.DataFrame) -> pd.DataFrame:
     return pooled if len(pooled) else rows
 
 
-def find_best(pooled: pd.DataFrame) -> Best | None:
-    """Find the highest row by :data:`RANKED_BY`; None where it was not scored.
+def find_best(pooled: pd.DataFrame, score: tuple[str, str] = RANKED_BY) -> Best | None:
+    """Find the highest row of a score; None where it was not scored.
 
     Parameters
     ----------
     pooled : pandas.DataFrame
         From :func:`select_pooled`.
+    score : (str, str)
+        Task and metric.
     """
-    task, metric = RANKED_BY
+    task, metric = score
     rows = pooled[(pooled["task"] == task) & (pooled["metric"] == metric)]
     rows = rows[rows["value"].notna()]
     if not len(rows):

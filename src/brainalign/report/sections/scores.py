@@ -98,11 +98,11 @@ def _show_dataset(
             floors,
             f"{dataset}: mean responses over repeats. {facts} Sorted by decoding top-1.",
         ),
-        _draw(pooled, _FIGURES, dataset, colours, floors, facts),
+        *_draw(pooled, _FIGURES, dataset, colours, floors, facts),
     ]
     two_way = _draw(pooled, _FOLDED_FIGURES, dataset, colours, floors, facts)
-    if two_way.pictures:
-        blocks.append(Details("2-way identification, drawn", [two_way]))
+    if two_way:
+        blocks.append(Details("2-way identification, drawn", two_way))
     others = [pair for pair in _list_pairs(pooled) if pair not in HEADLINE]
     if others:
         caption = f"{dataset}: the other metrics, mean responses over repeats. {facts}"
@@ -213,13 +213,15 @@ def _draw(
     colours: Mapping[str, str],
     floors: Sequence[str],
     facts: str,
-) -> FigureGroup:
+) -> list[FigureGroup]:
     n_backbones = rows["backbone"].nunique()
     pictures = [
         _draw_panel(rows, pair, dataset, colours, floors, n_backbones)
         for pair in pairs
         if pair in _list_pairs(rows)
     ]
+    if not pictures:
+        return []
     names = write_list([_name_column(*pair).lower() for pair in pairs])
     backbone = f" Backbone: {write_name(rows['backbone'].iloc[0])}." if n_backbones == 1 else ""
     caption = (
@@ -227,7 +229,7 @@ def _draw(
         "dashed line: chance; diamond: half-split ceiling; hollow dot: pixels, the floor."
         f"{backbone} {facts}"
     )
-    return FigureGroup(pictures, caption)
+    return [FigureGroup(pictures, caption)]
 
 
 def _draw_panel(

@@ -16,7 +16,7 @@ from brainalign.report.names import (
     write_score,
 )
 from brainalign.report.recordings import Recording, StimulusSet
-from brainalign.report.score_table import RANKED_BY, Best, find_best, select_pooled
+from brainalign.report.score_table import NAMED, Best, find_best, select_pooled
 
 
 def compose_summary(
@@ -43,7 +43,7 @@ def compose_summary(
         )
     else:
         names = dict.fromkeys(scores["dataset"])
-        blocks.append(Bullets([_describe_best(scores, name) for name in names]))
+        blocks.append(Bullets([text for name in names for text in _describe_scores(scores, name)]))
     blocks.append(_tabulate_datasets(run, recordings, stimuli))
     return Section("summary", "Summary", blocks)
 
@@ -75,20 +75,29 @@ def _describe_seeds(run: Run) -> str:
     return f"{write_count(len(seeds), 'seed')} ({write_list([str(seed) for seed in seeds])})"
 
 
-def _describe_best(scores: pd.DataFrame, dataset: str) -> str:
-    best = find_best(select_pooled(scores, dataset, "mean"))
-    if best is None:
-        return f"{dataset}: discriminative decoding was not scored."
-    row, metric = best.row, RANKED_BY[1]
-    ceiling = "no half-split ceiling"
+def _describe_scores(scores: pd.DataFrame, dataset: str) -> list[str]:
+    pooled = select_pooled(scores, dataset, "mean")
+    found = {score: find_best(pooled, score) for score in NAMED}
+    sentences = [
+        _describe_best(best, dataset, *score) for score, best in found.items() if best is not None
+    ]
+    return sentences or [f"{dataset}: none of {write_list(list(NAMED.values()))} was scored."]
+
+
+def _describe_best(best: Best, dataset: str, task: str, metric: str) -> str:
+    row = best.row
+    among = ""
+    if np.isfinite(row["n_candidates"]):
+        among = f" among {row['n_candidates']:.4g} candidates"
+    ceiling = "no ceiling"
     if np.isfinite(row["ceiling"]):
-        ceiling = f"half-split ceiling {write_score(row['ceiling'], metric)}"
+        ceiling = f"ceiling {write_score(row['ceiling'], metric)}"
     return (
-        f"{dataset}: the highest decoding top-1 is {write_score(row['value'], metric)} "
+        f"{dataset}: the highest {NAMED[task, metric]} is {write_score(row['value'], metric)} "
         f"[{write_score(row['ci_low'], metric)}, {write_score(row['ci_high'], metric)}], "
-        f"by {write_name(row['method'])} with {write_name(row['matching'])} matching on "
-        f"{write_name(row['backbone'])} (chance {write_score(row['chance'], metric)} among "
-        f"{row['n_candidates']:.4g} candidates; {ceiling}). {_qualify(best)}"
+        f"by {write_name(row['method'])} ({write_name(row['matching'])}) on "
+        f"{write_name(row['backbone'])} (chance {write_score(row['chance'], metric)}{among}; "
+        f"{ceiling}). {_qualify(best)}"
     )
 
 
