@@ -107,15 +107,17 @@ def _pool_subjects(rows: pd.DataFrame) -> pd.DataFrame:
     return pooled if len(pooled) else rows
 
 
-def find_best(pooled: pd.DataFrame) -> Best | None:
-    """Find the highest row by :data:`RANKED_BY`; None where it was not scored.
+def find_best(pooled: pd.DataFrame, ranked_by: tuple[str, str] = RANKED_BY) -> Best | None:
+    """Find the highest row by one score; None where it was not scored.
 
     Parameters
     ----------
     pooled : pandas.DataFrame
         From :func:`select_pooled`.
+    ranked_by : tuple of (str, str)
+        Task and metric; larger is better.
     """
-    task, metric = RANKED_BY
+    task, metric = ranked_by
     rows = pooled[(pooled["task"] == task) & (pooled["metric"] == metric)]
     rows = rows[rows["value"].notna()]
     if not len(rows):

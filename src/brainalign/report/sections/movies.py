@@ -49,6 +49,8 @@ def compose_movies(run: Run) -> Section | None:
 
 
 def _show_rasters(store: xr.DataTree, artifact: Artifact, name: str) -> list[Block]:
+    if "oracle_correlation" not in store.variables:
+        return []
     oracle = read_values(store.variables["oracle_correlation"], artifact.path)
     ranked = np.argsort(-np.nan_to_num(oracle, nan=-2.0), kind="stable")
     ranked = ranked[: int(np.isfinite(oracle).sum())]
@@ -131,6 +133,8 @@ def _read_frame(stimuli: Artifact | None) -> np.ndarray:
 
 def _compose_table(store: xr.DataTree, artifact: Artifact, name: str) -> Table:
     def summarise(variable: str) -> Cell:
+        if variable not in store.variables:
+            return Cell(MISSING)
         values = read_values(store.variables[variable], artifact.path)
         known = values[np.isfinite(values)]
         return Cell(f"{np.median(known):.2f}") if len(known) else Cell(MISSING)

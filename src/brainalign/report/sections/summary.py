@@ -17,6 +17,7 @@ from brainalign.report.names import (
 )
 from brainalign.report.recordings import Recording, StimulusSet
 from brainalign.report.score_table import RANKED_BY, Best, find_best, select_pooled
+from brainalign.report.sections.rates import FOLD_MARK, RATE_TASK
 
 
 def compose_summary(
@@ -76,9 +77,10 @@ def _describe_seeds(run: Run) -> str:
 
 
 def _describe_best(scores: pd.DataFrame, dataset: str) -> str:
-    best = find_best(select_pooled(scores, dataset, "mean"))
+    pooled = select_pooled(scores, dataset, "mean")
+    best = find_best(pooled)
     if best is None:
-        return f"{dataset}: discriminative decoding was not scored."
+        return _describe_best_rate(pooled, dataset)
     row, metric = best.row, RANKED_BY[1]
     ceiling = "no half-split ceiling"
     if np.isfinite(row["ceiling"]):
@@ -89,6 +91,24 @@ def _describe_best(scores: pd.DataFrame, dataset: str) -> str:
         f"by {write_name(row['method'])} with {write_name(row['matching'])} matching on "
         f"{write_name(row['backbone'])} (chance {write_score(row['chance'], metric)} among "
         f"{row['n_candidates']:.4g} candidates; {ceiling}). {_qualify(best)}"
+    )
+
+
+def _describe_best_rate(pooled: pd.DataFrame, dataset: str) -> str:
+    # A fold of a protocol is no row to rank: the protocol holds it already.
+    whole = pooled[~pooled["matching"].str.contains(FOLD_MARK)]
+    best = find_best(whole, (RATE_TASK, "correlation"))
+    if best is None:
+        return f"{dataset}: neither discriminative decoding nor rate prediction was scored."
+    row = best.row
+    value, low, high, chance, ceiling = (
+        write_score(row[name], "correlation")
+        for name in ("value", "ci_low", "ci_high", "chance", "ceiling")
+    )
+    return (
+        f"{dataset}: the highest correlation of predicted with recorded rates is {value} "
+        f"[{low}, {high}], by {write_name(row['method'])}, {write_name(row['matching'])}, on "
+        f"{write_name(row['backbone'])} (chance {chance}; ceiling {ceiling}). {_qualify(best)}"
     )
 
 
