@@ -15,7 +15,7 @@ from brainalign.evaluation.rates import score_rates
 from brainalign.evaluation.table import compose_score_tree, read_score_table
 from brainalign.report.artifacts import read_run
 from brainalign.report.page import Page, compose_page
-from brainalign.report.sections.rates import choose_methods
+from brainalign.report.sections.rate_traces import choose_methods
 from brainalign.stores.provenance import ProvenanceRecorder
 from brainalign.stores.publish import publish_folder
 from brainalign.stores.write import write_store
@@ -23,7 +23,6 @@ from unit.report.conftest import PageReader
 
 N_FRAMES, N_UNITS, N_REPEATS = 160, 5, 6
 NOISE = {"vi_st": 1.0, "ln": 2.0, "mean_rate": None}
-SEEDS = {"vi_st": [0, 1], "ln": [0, 1], "mean_rate": [0, 1]}
 UNITS = [f"cell-{number}" for number in range(N_UNITS - 1)] + ["<b>cell</b>"]
 
 
