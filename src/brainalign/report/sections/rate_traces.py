@@ -1,4 +1,4 @@
-"""Predicted rates beside the spikes of all repeats: the best method and the linear-nonlinear one."""
+"""Predicted rates beside the spikes of all repeats: the best method and linear-nonlinear cells."""
 
 from __future__ import annotations
 
