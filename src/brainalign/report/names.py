@@ -13,7 +13,14 @@ MISSING = "\N{EN DASH}"
 
 # Scores on a scale of ranks, not of shares.
 _RANK_METRICS = ("median_rank",)
-_WRITTEN_OUT = {"vna": "VNA", "clip_mused": "CLIP-MUSED"}
+_WRITTEN_OUT = {
+    "vna": "VNA",
+    "clip_mused": "CLIP-MUSED",
+    "vi_st": "Vi-ST",
+    "ln": "LN",
+    "glm": "GLM",
+    "movie_cnn": "movie CNN",
+}
 
 
 def write_name(name: str) -> str:

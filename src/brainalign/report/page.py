@@ -23,6 +23,7 @@ from brainalign.report.sections.brain_maps import compose_brain_maps
 from brainalign.report.sections.labels import compose_labels
 from brainalign.report.sections.movies import compose_movies
 from brainalign.report.sections.provenance import compose_provenance
+from brainalign.report.sections.rates import compose_rates
 from brainalign.report.sections.recordings import compose_recordings
 from brainalign.report.sections.retrieval import compose_retrieval
 from brainalign.report.sections.scores import compose_scores
@@ -99,6 +100,7 @@ def _compose_sections(run: Run) -> list[Section]:
         compose_summary(run, recordings, read_stimulus_sets(run), scores),
         _compose_scores(run, scores, floors),
         compose_labels(run, scores, _assign_colours(run, scores)),
+        compose_rates(run, scores),
         compose_retrieval(run, floors),
         compose_similarity(run, floors),
         compose_yardsticks(scores),

@@ -96,15 +96,17 @@ def _read_recording(artifact: Artifact, dataset: str, subject: str) -> Recording
     store = open_store(artifact.path, "responses")
     is_movie = "movie" in store.variables
     shown = "movie" if is_movie else "stimulus"
-    # Of spikes in movies, noise_ceiling bounds the correlation; the share is a variable of its own.
-    has_share = "explainable_variance" in store.variables
-    ceiling = "explainable_variance" if has_share else "noise_ceiling"
+    # Of movies, noise_ceiling bounds the correlation; the share is a variable of its own.
+    ceiling = "explainable_variance" if is_movie else "noise_ceiling"
+    reliability = read_values(store.variables["reliability"], artifact.path)
+    is_known = ceiling in store.variables
+    share = read_values(store.variables[ceiling], artifact.path) if is_known else None
     return Recording(
         dataset=dataset,
         subject=subject,
         status=read_labels(store, "unit_status"),
-        noise_ceiling=read_values(store.variables[ceiling], artifact.path),
-        reliability=read_values(store.variables["reliability"], artifact.path),
+        noise_ceiling=np.full(len(reliability), np.nan) if share is None else share,
+        reliability=reliability,
         areas=sorted(set(read_labels(store, "area").tolist())),
         n_presentations=int(store.variables["response"].shape[0]),
         n_stimuli=_count_labels(store, shown),

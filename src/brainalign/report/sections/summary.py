@@ -17,6 +17,7 @@ from brainalign.report.names import (
 )
 from brainalign.report.recordings import Recording, StimulusSet
 from brainalign.report.score_table import NAMED, Best, find_best, select_pooled
+from brainalign.report.sections.rates import FOLD_MARK
 
 
 def compose_summary(
@@ -77,6 +78,8 @@ def _describe_seeds(run: Run) -> str:
 
 def _describe_scores(scores: pd.DataFrame, dataset: str) -> list[str]:
     pooled = select_pooled(scores, dataset, "mean")
+    # A fold of a protocol is no row to rank: the protocol holds it already.
+    pooled = pooled[~pooled["matching"].str.contains(FOLD_MARK)]
     found = {score: find_best(pooled, score) for score in NAMED}
     sentences = [
         _describe_best(best, dataset, *score) for score, best in found.items() if best is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from io import BytesIO
 
+import numpy as np
 import pandas as pd
 
 from brainalign.errors import CorruptDataError
@@ -11,15 +12,17 @@ from brainalign.evaluation.predictions import ALL
 from brainalign.report.artifacts import Artifact, Fit, Run
 from brainalign.report.blocks import Block, Cell, FigureGroup, Heading, Row, Section, Table
 from brainalign.report.figures.training import draw_training
-from brainalign.report.names import make_slug, write_count, write_name
+from brainalign.report.names import MISSING, make_slug, write_count, write_name
 from brainalign.report.pictures import Picture, encode_figure
 
 _HISTORY_FILE = "training.csv"
-_FIT_COLUMNS = ("subject", "fold")
+_FIT_COLUMNS = ("subject", "protocol", "fold")
 _SOLVED = {
     "training_error": "Training error",
     "validation_error": "Validation error",
     "median_alpha": "Median penalty",
+    "penalty": "Mean penalty",
+    "validation_loss": "Validation loss",
 }
 
 
@@ -65,6 +68,7 @@ def _read_history(artifact: Artifact) -> pd.DataFrame:
         history = history[history["area"] == ALL]
     columns = [name for name in _FIT_COLUMNS if name in history]
     fits = history[columns].astype(str).agg("/".join, axis=1) if columns else ""
+    history = history.rename(columns={"alpha": "penalty"})
     return history.assign(fit=fits, seed=history.get("seed", 0))
 
 
@@ -105,8 +109,10 @@ def _tabulate_solved(histories: dict[Fit, pd.DataFrame], dataset: str) -> Table:
         cells = []
         for name in columns:
             mean = float(history[name].mean()) if name in history else float("nan")
-            cells.append(Cell(f"{mean:.4g}", sort=mean))
-        n_fits = len(history)
+            text = MISSING if np.isnan(mean) else f"{mean:.4g}"
+            cells.append(Cell(text, sort=None if np.isnan(mean) else mean))
+        # Some methods write a row per unit.
+        n_fits = len(history[["fit", "seed"]].drop_duplicates())
         rows.append(
             Row(
                 (
@@ -119,7 +125,8 @@ def _tabulate_solved(histories: dict[Fit, pd.DataFrame], dataset: str) -> Table:
         )
     return Table(
         f"{dataset}: methods that are solved in one step and have no curve. Means over fits "
-        "(subjects, folds and seeds); errors are mean squares of standardised targets.",
+        "(subjects, folds and seeds) and, where each has its own, units; errors are mean squares "
+        "of standardised targets.",
         ["Method", "Backbone", *(_SOLVED[name] for name in columns), "Fits"],
         rows,
         n_headings=2,
