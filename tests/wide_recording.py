@@ -16,9 +16,9 @@ from brainalign.cli import main
 from brainalign.stores.write import write_store
 
 # Of the whole run over its imports; labels, chunks and dask take their part of it.
-LIMIT_MB, BLOCK_MB = 36, 12
-N_STIMULI, N_REPEATS, N_FEATURES = 200, 10, 8
-N_UNITS = 48_000
+LIMIT_MB, BLOCK_MB = 46, 8
+N_STIMULI, N_REPEATS, N_FEATURES = 200, 20, 8
+N_UNITS = 30_200
 
 
 def write_wide_recording(folder: Path, n_units: int = N_UNITS) -> int:

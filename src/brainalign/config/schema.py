@@ -49,6 +49,8 @@ _SECTIONS = {
     "all of its methods.",
     "evaluation": "Metrics and intervals.",
     "yardsticks": "Common yardsticks of all backbones, see docs/yardsticks.md.",
+    "tracking": "Trackers of fits beside training.csv, see docs/training.md.",
+    "arrays": "Work on arrays that exceed memory, see docs/large_arrays.md.",
 }
 
 _LIMITS = {
@@ -126,7 +128,7 @@ def compose_documentation() -> str:
     general = [
         option
         for option in list_options(schema, schema)
-        if option.name.split(".")[0] not in _SECTIONS
+        if option.name.split(".")[0].removesuffix("[]") not in _SECTIONS
     ]
     parts = [_INTRODUCTION, "## General\n", _compose_table(general)]
     for section, text in _SECTIONS.items():

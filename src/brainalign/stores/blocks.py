@@ -28,6 +28,8 @@ _ITEM_BYTES = 4
 _BYTES_PER_VALUE = 48
 # A worker's Python, NumPy and dask, beside its block.
 _PROGRAM_MB = 500
+# Enough that a slow worker or a lost one costs little.
+_RUNS_PER_WORKER = 16
 
 
 @dataclass(frozen=True)
@@ -164,12 +166,38 @@ def map_unit_blocks(
         Joined along the last axis, in the order of the units.
     """
     with _open_client(options, blocks.path.parent) as client:
+        from distributed import as_completed
+
         sent = client.scatter(shared, broadcast=True, hash=False)
-        futures = [
-            client.submit(function, blocks, units, sent, pure=False)
-            for units in blocks.list_blocks()
-        ]
-        parts: list[dict[str, np.ndarray]] = client.gather(futures)
+        futures = {
+            client.submit(_compute_run, function, blocks, run, sent, pure=False): run
+            for run in _group_blocks(blocks, options.n_workers)
+        }
+        results: dict[str, np.ndarray] = {}
+        # Each part is dropped once it has its place: no result is in memory twice.
+        for future, part in as_completed(list(futures), with_results=True):
+            run = futures.pop(future)
+            units = slice(run[0].start, run[-1].stop)
+            for name, values in part.items():
+                shape = (*values.shape[:-1], blocks.n_units)
+                results.setdefault(name, np.empty(shape, values.dtype))[..., units] = values
+    return results
+
+
+def _group_blocks(blocks: UnitBlocks, n_workers: int) -> list[list[slice]]:
+    """Group neighbouring blocks into runs, since dask takes memory for every task it knows."""
+    listed = blocks.list_blocks()
+    n_per_run = -(-len(listed) // (_RUNS_PER_WORKER * n_workers))
+    return [listed[start : start + n_per_run] for start in range(0, len(listed), n_per_run)]
+
+
+def _compute_run(
+    function: Callable[[UnitBlocks, slice, SharedT], dict[str, np.ndarray]],
+    blocks: UnitBlocks,
+    run: list[slice],
+    shared: SharedT,
+) -> dict[str, np.ndarray]:
+    parts = [function(blocks, units, shared) for units in run]
     return {name: np.concatenate([part[name] for part in parts], axis=-1) for name in parts[0]}
 
 

@@ -8,11 +8,13 @@ import pytest
 from brainalign.errors import InputError
 from brainalign.methods.base import AlignmentMethod
 from brainalign.methods.labels.base import LabelMethod
+from brainalign.methods.movies.base import RateMethod
 from brainalign.methods.registry import METHODS, get_method, get_method_options
 
 BASES = {
     "brainalign.methods.image_alignment": AlignmentMethod,
     "brainalign.methods.labels.experiment": LabelMethod,
+    "brainalign.methods.movies.experiment": RateMethod,
 }
 
 
