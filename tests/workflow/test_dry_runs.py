@@ -190,7 +190,7 @@ def test_ablations_of_rate_prediction_are_planned(project: Project) -> None:
 def test_the_real_movies_are_planned_with_baselines(project: Project, data_folder: Path) -> None:
     config = "workflow/datasets/onken2016_salamander_movies.yaml"
     jobs = project.list_jobs("--configfile", config, data_folder=data_folder)
-    assert jobs["fit"] == jobs["score"] == 7
+    assert jobs["fit"] == jobs["score"] == 6
     assert jobs["responses"] == 1
     assert not {"simulate_world", "train_backbone"} & set(jobs)
 
