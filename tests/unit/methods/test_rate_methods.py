@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 
 from brainalign.errors import CorruptDataError, InputError
@@ -18,6 +19,9 @@ from brainalign.methods.movies.base import correlate_columns
 from brainalign.methods.movies.experiment import fit_experiment, predict_experiment
 from brainalign.methods.movies.stores import read_movie_experiment
 from brainalign.methods.registry import get_method, get_method_options
+from brainalign.methods.vi_st.calibration import N_CLIPS, start_at_rates
+from brainalign.methods.vi_st.network import ViSTNetwork
+from brainalign.methods.vi_st.task import ViSTTask
 from brainalign.stores.write import write_store
 from planted_retina import PlantedRetina, make_movie_stores, make_retina
 
@@ -149,6 +153,30 @@ def test_a_cell_that_is_silent_in_the_tested_movie_is_counted_and_spoils_nothing
     np.testing.assert_allclose(silent[others], whole[others])
     fold = table[(table["matching"] == "cross_movie on movie-1") & (table["seed"] == "all")]
     assert fold.set_index("metric").loc["correlation", "n_queries"] == 3
+
+
+def test_the_read_out_starts_at_the_mean_and_the_spread_of_the_rates(small_retina):
+    options = get_method_options("vi_st").model_validate({"dropout": 0.0})
+    training = small_retina.take(0, 100)
+    spans = small_retina.movies.list_spans()
+    rf = small_retina.cells.rf_map.astype(np.float32)
+    network = ViSTNetwork(small_retina.movies.token.shape[2], 4, options)
+    token = small_retina.movies.token
+    task = ViSTTask(network, options, token, spans, rf, training, training)
+    start_at_rates(network, task, options.clip_frames)
+    rows = task.starts[np.linspace(0, len(task.starts) - 1, N_CLIPS).astype(int)]
+    clip = torch.from_numpy(token[rows[:, None] + np.arange(options.clip_frames)])
+    with torch.no_grad():
+        output = network(clip, torch.from_numpy(rf)[None]).numpy()
+    rate = training.rate[training.frames]
+    np.testing.assert_allclose(output.mean((0, 2)), rate.mean(0), rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(output.std((0, 2)), rate.std(0), rtol=1e-3)
+
+
+def test_the_paper_starts_the_read_out_as_published():
+    options = get_method_options("vi_st")
+    assert options.model_validate({"preset": "paper"}).read_out_start == "published"
+    assert options.model_validate({}).read_out_start == "rates"
 
 
 def test_a_movie_with_fewer_frames_than_a_clip_is_refused():
