@@ -59,7 +59,7 @@ def load_peer_class() -> type[torch.nn.Module]:
 
 def load_peer_loss() -> torch.nn.Module:
     find_peer("ViSTloss.py")
-    pytest.importorskip("tslearn")
+    pytest.importorskip("tslearn.metrics")
     return load_peer("ViSTloss.py").ViSTLoss()
 
 

@@ -47,11 +47,12 @@ class ViSTOptions(MovieOptions, TrainingOptions):
     )
     presets: ClassVar[Presets] = {
         "small": {
-            "epochs": 20,
+            "epochs": 30,
             "batch_size": 4,
             "learning_rate": 1e-2,
             "warmup_fraction": 0.15,
-            "patience": 6,
+            # Many cells stay on a plateau for ten epochs.
+            "patience": 12,
         },
         "paper": {
             "epochs": 30,
