@@ -162,6 +162,39 @@ def test_data_without_images_need_no_stimuli(project: Project, data_folder: Path
     assert set(jobs) == {"all", "responses", "report"}
 
 
+def test_ablations_of_rate_prediction_are_planned(project: Project) -> None:
+    config = "workflow/datasets/vi_st_ablations.yaml"
+    loaded = load_config([PROJECT / "config.yaml", PROJECT / config])
+    full, switched = loaded.methods["vi_st"].model_dump(), {}
+    for name, options in loaded.methods.items():
+        if name.startswith("vi_st_"):
+            changed = {key for key, value in options.model_dump().items() if value != full[key]}
+            switched[name] = changed
+    # Each takes one thing away.
+    assert all(len(changed) == 1 for changed in switched.values()), switched
+    assert set().union(*switched.values()) == {
+        "prior",
+        "prior_time",
+        "rf_mode",
+        "causal",
+        "multiscale",
+        "video_layers",
+        "loss",
+        "spikes_alignment",
+    }
+    jobs = project.list_jobs("--configfile", config)
+    assert jobs["fit"] == jobs["predict"] == jobs["score"] == len(switched) + 2
+
+
+@pytest.mark.real_data
+def test_the_real_movies_are_planned_with_baselines(project: Project, data_folder: Path) -> None:
+    config = "workflow/datasets/onken2016_salamander_movies.yaml"
+    jobs = project.list_jobs("--configfile", config, data_folder=data_folder)
+    assert jobs["fit"] == jobs["score"] == 6
+    assert jobs["responses"] == 1
+    assert not {"simulate_world", "train_backbone"} & set(jobs)
+
+
 def test_paths_with_spaces_reach_the_commands_whole(project: Project) -> None:
     (project.root / "spaces.yaml").write_text('results: "my results ü"\n')
     target = "my results ü/responses/simulated_it/monkey-a.zarr"

@@ -28,6 +28,8 @@ class Movie:
         Whether models see it, or it only serves to find receptive fields.
     split : array of shape (n_frames,) of str, optional
         ``train``, ``validation``, ``test`` or ``none``, where the data set states it.
+    recorded : array of shape (n_frames,) of bool, optional
+        Frames with a response, where that is not all of them: parts of splits are shares of these.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Movie:
     frame_rate_hz: float
     use: Literal["model", "receptive_field"] = "model"
     split: np.ndarray | None = None
+    recorded: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

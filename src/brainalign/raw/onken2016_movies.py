@@ -93,7 +93,9 @@ class Onken2016Movies:
                     found=n_frames,
                     remedy="Copy the movie again.",
                 )
-            movies[name] = Movie(name, n_frames, FRAME_RATE_HZ)
+            movies[name] = Movie(
+                name, n_frames, FRAME_RATE_HZ, recorded=self._find_recorded_frames(name, n_frames)
+            )
         return MovieCollection(movies, self._read_frames)
 
     def read_movie_sessions(self, subject: str) -> Iterator[MovieSession]:
@@ -239,6 +241,15 @@ class Onken2016Movies:
         x = (outlines[:, 0] - _SCREEN_LEFT) / _SCREEN_SIDE
         y = (_SCREEN_TOP - outlines[:, 1]) / _SCREEN_SIDE
         return np.stack([x, y], axis=2)
+
+    def _find_recorded_frames(self, movie: str, n_frames: int) -> np.ndarray:
+        """Frames in a used window of any experiment; the last third of a movie has none."""
+        recorded = np.zeros(n_frames, dtype=bool)
+        for experiment in self._experiments:
+            alignment = get_recording(self._alignment, movie, experiment)
+            for first in alignment.place_windows()[alignment.is_used]:
+                recorded[first : first + FRAMES_PER_WINDOW] = True
+        return recorded
 
     def _spike_file(self, movie: str, experiment: str) -> Path:
         return self._folder / "NeuralData" / "Spikes" / f"{movie}Exp{experiment}.mat"

@@ -80,22 +80,32 @@ def split_across_movies(movies: list[Movie], options: MovieSplitOptions) -> np.n
 
 
 def _split_contiguously(movie: Movie, options: MovieSplitOptions, test_share: float) -> np.ndarray:
-    """Cut one movie into its training, validation and test part, with guards before the latter."""
-    n_test = round(movie.n_frames * test_share)
-    n_validation = round((movie.n_frames - n_test) * options.validation_share)
-    n_train = movie.n_frames - n_test - n_validation
+    """Cut one movie into its training, validation and test part, with guards before the latter.
+
+    Shares are of the frames that were recorded: a part without a response would be of no use.
+    """
+    recorded = np.ones(movie.n_frames, bool) if movie.recorded is None else movie.recorded
+    place = np.flatnonzero(recorded)
+    n_test = round(len(place) * test_share)
+    n_validation = round((len(place) - n_test) * options.validation_share)
+    n_train = len(place) - n_test - n_validation
+    test = int(place[len(place) - n_test]) if n_test else movie.n_frames
+    validation = int(place[n_train]) if n_validation else test
     guard = round(options.guard_s * movie.frame_rate_hz)
-    if n_train - guard < 1 or n_validation - guard * (n_test > 0) < 1:
+    trained = recorded[: max(0, validation - guard)]
+    validated = recorded[validation : max(validation, test - guard * (n_test > 0))]
+    if not trained.any() or not validated.any():
+        found = f"{len(place)} frames" + ("" if movie.recorded is None else " with a response")
         raise InputError(
             f"movie '{movie.name}' is too short to be split",
             expected=f"more than {guard} frames in each part, the guard before the next",
-            found=f"{movie.n_frames} frames",
+            found=found,
             remedy="Lower stimuli.split.guard_s or change the shares.",
         )
     split = np.full(movie.n_frames, "train", dtype="<U10")
-    split[n_train:] = "validation"
-    split[n_train - guard : n_train] = "none"
+    split[validation:] = "validation"
+    split[validation - guard : validation] = "none"
     if n_test:
-        split[-n_test:] = "test"
-        split[movie.n_frames - n_test - guard : movie.n_frames - n_test] = "none"
+        split[test:] = "test"
+        split[test - guard : test] = "none"
     return split

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+import xarray as xr
 
 from brainalign.errors import CorruptDataError, InputError
 from brainalign.evaluation.options import EvaluationOptions
@@ -15,7 +17,11 @@ from brainalign.methods.experiment import ExperimentJob
 from brainalign.methods.movies.arrays import RateTargets
 from brainalign.methods.movies.base import correlate_columns
 from brainalign.methods.movies.experiment import fit_experiment, predict_experiment
+from brainalign.methods.movies.stores import read_movie_experiment
 from brainalign.methods.registry import get_method, get_method_options
+from brainalign.methods.vi_st.calibration import N_CLIPS, start_at_rates
+from brainalign.methods.vi_st.network import ViSTNetwork
+from brainalign.methods.vi_st.task import ViSTTask
 from brainalign.stores.write import write_store
 from planted_retina import PlantedRetina, make_movie_stores, make_retina
 
@@ -112,6 +118,67 @@ def test_a_fit_of_some_cells_leaves_the_others_out(small_retina):
     assert np.isfinite(predicted).all(0).sum() == 2
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_a_silent_cell_gets_a_finite_rate_and_no_correlation(small_retina, name):
+    count = small_retina.count.copy()
+    count[:, :, 1] = 0
+    silent = dataclasses.replace(small_retina, count=count)
+    method = make_method(name, **QUICK.get(name, {}))
+    method.fit(silent.movies, silent.cells, silent.take(0, 100), silent.take(100, 160), seed=0)
+    predicted = method.predict(silent.movies, silent.cells)
+    assert np.isfinite(predicted).all()
+    assert np.isnan(correlate_columns(predicted[160:], silent.rate[160:])[1])
+
+
+def test_a_cell_that_is_silent_in_the_tested_movie_is_counted_and_spoils_nothing(
+    tmp_path, small_retina
+):
+    count = small_retina.count.copy()
+    count[:, 160:, 1] = 0
+    scores = []
+    for name, retina in (
+        ("whole", small_retina),
+        ("silent", dataclasses.replace(small_retina, count=count)),
+    ):
+        job = make_job(tmp_path / name, "ln", retina, protocols=["cross_movie"])
+        table, details = score_rates(
+            predict_experiment(job, fit_experiment(job)), EvaluationOptions(n_bootstrap=20)
+        )
+        units = details["units"]
+        tested = (units["tested_movies"] == "movie-1") & (units["seed"] == "0")
+        scores.append((table, units[tested].set_index("unit")["correlation"]))
+    (_, whole), (table, silent) = scores
+    assert np.isnan(silent["cell-01"])
+    others = ["cell-00", "cell-02", "cell-03"]
+    np.testing.assert_allclose(silent[others], whole[others])
+    fold = table[(table["matching"] == "cross_movie on movie-1") & (table["seed"] == "all")]
+    assert fold.set_index("metric").loc["correlation", "n_queries"] == 3
+
+
+def test_the_read_out_starts_at_the_mean_and_the_spread_of_the_rates(small_retina):
+    options = get_method_options("vi_st").model_validate({"dropout": 0.0})
+    training = small_retina.take(0, 100)
+    spans = small_retina.movies.list_spans()
+    rf = small_retina.cells.rf_map.astype(np.float32)
+    network = ViSTNetwork(small_retina.movies.token.shape[2], 4, options)
+    token = small_retina.movies.token
+    task = ViSTTask(network, options, token, spans, rf, training, training)
+    start_at_rates(network, task, options.clip_frames)
+    rows = task.starts[np.linspace(0, len(task.starts) - 1, N_CLIPS).astype(int)]
+    clip = torch.from_numpy(token[rows[:, None] + np.arange(options.clip_frames)])
+    with torch.no_grad():
+        output = network(clip, torch.from_numpy(rf)[None]).numpy()
+    rate = training.rate[training.frames]
+    np.testing.assert_allclose(output.mean((0, 2)), rate.mean(0), rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(output.std((0, 2)), rate.std(0), rtol=1e-3)
+
+
+def test_the_paper_starts_the_read_out_as_published():
+    options = get_method_options("vi_st")
+    assert options.model_validate({"preset": "paper"}).read_out_start == "published"
+    assert options.model_validate({}).read_out_start == "rates"
+
+
 def test_a_movie_with_fewer_frames_than_a_clip_is_refused():
     retina = make_retina((40, 30), n_units=2, n_trials=2)
     with pytest.raises(InputError, match=r"no movie is as long.*48 frames.*found 40"):
@@ -188,6 +255,29 @@ def test_the_mean_rate_has_no_correlation_in_any_fold(tmp_path, small_retina):
     assert scores[scores["metric"] == "correlation"]["value"].isna().all()
     bits = scores[scores["metric"] == "bits_per_spike"]["value"]
     assert bits.to_numpy() == pytest.approx(0)
+
+
+def test_pixels_are_read_as_tokens_of_luminance_and_contrast(tmp_path, small_retina):
+    stores = make_movie_stores(small_retina)
+    n_frames = len(small_retina.movies.movie)
+    grid = np.arange(n_frames * 8, dtype=np.float32).reshape(n_frames, 8)
+    pixels = xr.DataTree.from_dict(
+        {
+            "/": stores["features"].to_dataset(),
+            "/grid/feature": xr.Dataset({"feature": (("frame", "dimension"), grid)}),
+        }
+    )
+    for kind, tree in {**stores, "features": pixels}.items():
+        write_store(tmp_path / f"{kind}.zarr", tree, kind)
+    experiment = read_movie_experiment(
+        tmp_path / "stimuli.zarr",
+        [tmp_path / "responses.zarr"],
+        tmp_path / "features.zarr",
+        "grid/feature",
+        ["within_movie"],
+    )
+    assert experiment.movies.token.shape == (n_frames, 4, 2)
+    np.testing.assert_array_equal(experiment.movies.token[3, 1], grid[3, [1, 5]])
 
 
 def test_bins_that_lie_beside_the_frames_are_refused(tmp_path, small_retina):

@@ -7,6 +7,7 @@ import pytest
 
 from brainalign.errors import InputError
 from brainalign.raw.movies import Movie, MovieCollection
+from brainalign.stimuli.movie_splits import split_within_movies
 from brainalign.stimuli.movies import build_movie_stimuli
 from brainalign.stimuli.options import MovieSplitOptions, MovieStimuliOptions
 from brainalign.stores.contracts import find_contract_violations
@@ -57,6 +58,21 @@ def test_each_fold_tests_its_movies_and_validates_on_the_others() -> None:
             own = folds[fold][movie == name]
             assert set(own) == {"train", "none", "validation"}
             assert own[-1] == "validation"
+
+
+def test_parts_are_shares_of_the_frames_that_were_recorded() -> None:
+    recorded = np.zeros(200, dtype=bool)
+    recorded[20:120] = np.arange(100) % 4 < 2
+    movie = Movie("a", 200, 10.0, recorded=recorded)
+    options = MovieSplitOptions(test_share=0.2, validation_share=0.25, guard_s=0.4)
+    [split] = split_within_movies([movie], options)
+    counts = {name: int((recorded & (split == name)).sum()) for name in np.unique(split)}
+    # Of 50 frames 10 are tested and 10 of the others validated, less those in the guards.
+    assert counts == {"train": 28, "validation": 8, "test": 10, "none": 4}
+    names = [
+        str(name) for place, name in enumerate(split) if place == 0 or name != split[place - 1]
+    ]
+    assert names == ["train", "none", "validation", "none", "test"]
 
 
 def test_single_movie_has_no_folds() -> None:

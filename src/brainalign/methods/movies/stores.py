@@ -228,6 +228,9 @@ def _read_tokens(features: Path, feature: str, movie: np.ndarray) -> np.ndarray:
 
 def _unfold_map(feature: np.ndarray, path: str, where: Path) -> np.ndarray:
     """Read a grid of means as tokens: (frame, cell of the grid, dimension)."""
+    if path == "grid/feature":
+        # Pixels: luminances of all cells, then their contrasts.
+        return feature.reshape(len(feature), 2, -1).transpose(0, 2, 1)
     n_cells = 16
     if not path.endswith("/map"):
         raise InputError(

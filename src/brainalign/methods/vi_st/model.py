@@ -12,6 +12,7 @@ from brainalign.errors import InputError
 from brainalign.methods.movies.arrays import Cells, Movies, RateTargets
 from brainalign.methods.movies.base import RateMethod
 from brainalign.methods.movies.tokens import average_patches, resample_fields, resample_tokens
+from brainalign.methods.vi_st.calibration import start_at_rates
 from brainalign.methods.vi_st.network import ViSTNetwork
 from brainalign.methods.vi_st.options import ViSTOptions
 from brainalign.methods.vi_st.task import ViSTTask, predict_frames
@@ -91,6 +92,9 @@ class ViST(RateMethod):
             RateTargets(training.rate[:, kept], training.stretch),
             RateTargets(validation.rate[:, kept], validation.stretch),
         )
+        if self.options.read_out_start == "rates" and self.options.output == "linear":
+            with isolate_torch_randomness(derive_seed(seed, "calibration")):
+                start_at_rates(network, task, self.options.clip_frames)
         history = train_module(
             task, self.options, seed=seed, device=device, scratch=scratch, report=report
         )

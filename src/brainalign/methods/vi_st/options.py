@@ -47,11 +47,12 @@ class ViSTOptions(MovieOptions, TrainingOptions):
     )
     presets: ClassVar[Presets] = {
         "small": {
-            "epochs": 20,
+            "epochs": 30,
             "batch_size": 4,
             "learning_rate": 1e-2,
             "warmup_fraction": 0.15,
-            "patience": 6,
+            # Many cells stay on a plateau for ten epochs.
+            "patience": 12,
         },
         "paper": {
             "epochs": 30,
@@ -68,6 +69,7 @@ class ViSTOptions(MovieOptions, TrainingOptions):
             "steps_per_epoch": 48,
             "dtw_windows": None,
             "decay_all": True,
+            "read_out_start": "published",
         },
     }
 
@@ -123,6 +125,14 @@ class ViSTOptions(MovieOptions, TrainingOptions):
     )
     output: Literal["linear", "softplus"] = Field(
         default="linear", description="Rates as published (may be negative) or through a softplus."
+    )
+    read_out_start: Literal["rates", "published"] = Field(
+        default="rates",
+        description=(
+            "How the linear read-out starts: so that the untrained network has the mean and the "
+            "SD of each cell's training rate, or as published, with an output near 0 Hz that "
+            "takes hundreds of steps to grow."
+        ),
     )
     dtw_windows: list[Annotated[int, Field(ge=2)]] | None = Field(
         default=[6, 12],
