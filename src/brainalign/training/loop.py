@@ -333,7 +333,7 @@ def copy_weights(module: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def say_stopped(name: str, epoch: int) -> ResourceError:
-    """The error of a fit that was asked to stop and has saved its state.
+    """Make the error of a fit that was asked to stop and has saved its state.
 
     Parameters
     ----------
@@ -353,7 +353,7 @@ def say_stopped(name: str, epoch: int) -> ResourceError:
 
 
 def say_no_batches(n_stimuli: int, options: TrainingOptions) -> InputError:
-    """The error of a training set that is too small for a batch.
+    """Make the error of a training set that is too small for a batch.
 
     Parameters
     ----------
