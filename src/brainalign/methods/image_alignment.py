@@ -16,7 +16,6 @@ from brainalign.methods.pairs import ALL_AREAS, ImageExperiment, read_image_expe
 from brainalign.methods.prediction import compose_predictions, join_predictions
 from brainalign.methods.registry import get_method
 from brainalign.methods.weights import Weights, prefix_weights, select_weights
-from brainalign.training.progress import ProgressReport
 
 
 def fit_experiment(job: ExperimentJob) -> FittedExperiment:
@@ -116,7 +115,7 @@ def _fit_seeds(
         seeds=seeds,
         device=job.device,
         scratches=[job.scratch / part if job.scratch else None for part in parts],
-        reports=[ProgressReport(f"{job.method} {part}") for part in parts],
+        reports=[job.watch(part) for part in parts],
     )
     for seed, part, method, history in zip(seeds, parts, methods, histories, strict=True):
         weights = prefix_weights(method.get_weights(), part)

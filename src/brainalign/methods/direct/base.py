@@ -32,7 +32,7 @@ from brainalign.methods.normalisation import Standardisation, fit_standardisatio
 from brainalign.methods.repeats import group_repeats
 from brainalign.methods.weights import Weights, check_weights, prefix_weights, select_weights
 from brainalign.options import suggest_name
-from brainalign.training.progress import Report
+from brainalign.training.progress import Report, divide_report
 from brainalign.training.randomness import derive_seed
 
 
@@ -136,9 +136,9 @@ class DirectMethod(AlignmentMethod):
             statistics[subject] = feature, response
             targets = response if cls.direction == "encoding" else feature
             for seed, scratch, report in zip(seeds, scratches, reports, strict=True):
-                context = FitContext(
-                    derive_seed(seed, f"subject {subject}"), device, scratch, report
-                )
+                own_seed = derive_seed(seed, f"subject {subject}")
+                own_report = divide_report(report, f"subject-{subject}")
+                context = FitContext(own_seed, device, scratch, own_report)
                 regression = cls.regression_class(options, targets)
                 fits.append(MapFit(regression, fitting, judging, context, n_folds))
         maps: list[dict[str, SubjectMap]] = [{} for _ in methods]
