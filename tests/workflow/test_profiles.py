@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 import yaml
 
+from brainalign.cli import VERBS
 from project_copy import PROJECT, copy_project
 from workflow.test_full_scale import MOST_JOBS
 
@@ -51,6 +54,30 @@ def _list_gpus(output: str) -> dict[str, set[str]]:
 def test_jobs_that_use_torch_ask_for_a_gpu_where_cuda_is_asked_for(project):
     gpus = _list_gpus(_plan(project, "--configfile", "cuda.yaml"))
     assert gpus == {rule: {"1"} for rule in ("train_backbone", "features", "fit", "predict")}
+
+
+def test_shards_ask_for_a_gpu_and_the_job_that_joins_them_for_none(project):
+    (project / "sharded.yaml").write_text(CUDA + "backbones: {pixels: {kind: pixels, shards: 2}}\n")
+    store = "results/features/simulated_it/pixels.zarr"
+    gpus = _list_gpus(_plan(project, store, "--configfile", "sharded.yaml"))
+    assert gpus == {"features_shard": {"1"}, "features": {"0"}}
+
+
+def test_exactly_the_rules_that_claim_a_device_ask_for_a_gpu():
+    claiming = {
+        name
+        for name, verb in VERBS.items()
+        if "claim_device" in inspect.getsource(import_module(verb.module))
+    }
+    found = {}
+    for path in (PROJECT / "workflow" / "rules").glob("*.smk"):
+        for rule in re.split(r"^rule ", path.read_text(), flags=re.MULTILINE)[1:]:
+            if verb := re.search(r'"brainalign ([a-z-]+)', rule):
+                found[rule.split(":")[0]] = (verb.group(1), "\n        gpu=get_" in rule)
+    assert {"features_shard", "features", "fit", "predict"} <= set(found)
+    assert {rule: asks for rule, (_, asks) in found.items()} == {
+        rule: verb in claiming for rule, (verb, _) in found.items()
+    }
 
 
 def test_no_job_asks_for_a_gpu_otherwise(project):

@@ -338,6 +338,11 @@ def get_gpus(wildcards):
     return 1 if CONFIG.device == "cuda" else 0
 
 
+def get_feature_gpus(wildcards):
+    """GPUs of a job that extracts features; joining shards computes nothing."""
+    return get_gpus(wildcards) if PLAN.count_shards(wildcards.backbone) == 1 else 0
+
+
 def get_flags(inputs):
     """Turn named inputs into command-line arguments; paths may hold spaces."""
     return " ".join(

@@ -43,6 +43,7 @@ rule features_shard:
     resources:
         mem_mb=4000,
         runtime=120,
+        gpu=get_gpus,
     params:
         weights=get_weights_flag,
         options=get_features_options,
@@ -67,7 +68,7 @@ rule features:
     resources:
         mem_mb=4000,
         runtime=120,
-        gpu=get_gpus,
+        gpu=get_feature_gpus,
     params:
         sources=get_feature_flags,
         options=get_features_options,

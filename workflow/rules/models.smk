@@ -18,14 +18,15 @@ rule fit:
         gpu=get_gpus,
     params:
         scratch=f"{RESULTS}/scratch/fit/{{method}}/{{dataset}}/{{backbone}}",
+        tracking=f"{RESULTS}/tracking",
         options=get_fit_options,
         code=get_fit_code,
     shell:
         "brainalign fit --method {wildcards.method:q} --dataset {wildcards.dataset:q}"
         " --backbone {wildcards.backbone:q} --stimuli {input.stimuli:q}"
         " --responses {input.responses:q} --features {input.features:q}"
-        " --scratch {params.scratch:q} --options {params.options:q} --output {output.model:q}"
-        " > {log:q} 2>&1"
+        " --scratch {params.scratch:q} --tracking {params.tracking:q}"
+        " --options {params.options:q} --output {output.model:q} > {log:q} 2>&1"
 
 
 rule predict:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -79,6 +80,52 @@ class AlignmentMethod(ABC):
         history : pandas.DataFrame
             What happened, ready for a CSV file.
         """
+
+    @classmethod
+    def fit_together(
+        cls,
+        methods: Sequence[Self],
+        training: PairedResponses,
+        validation: PairedResponses,
+        *,
+        seeds: Sequence[int],
+        device: str = "cpu",
+        scratches: Sequence[Path | None],
+        reports: Sequence[Report | None],
+    ) -> list[pd.DataFrame]:
+        """Fit several methods of equal options to the same splits, one per seed.
+
+        One after the other, unless a method can train them at once, which changes weights by
+        rounding only.
+
+        Parameters
+        ----------
+        methods : sequence of AlignmentMethod
+            Not fitted yet.
+        training, validation : PairedResponses
+            As for `fit`.
+        seeds : sequence of int
+            Seed of each method.
+        device : {"auto", "cpu", "cuda"}
+            Where to compute.
+        scratches : sequence of Path or None
+            Folder for resume checkpoints of each method.
+        reports : sequence of callable or None
+            As for `fit`, of each method.
+
+        Returns
+        -------
+        histories : list of pandas.DataFrame
+            One per method.
+        """
+        return [
+            method.fit(
+                training, validation, seed=seed, device=device, scratch=scratch, report=report
+            )
+            for method, seed, scratch, report in zip(
+                methods, seeds, scratches, reports, strict=True
+            )
+        ]
 
     @abstractmethod
     def embed(

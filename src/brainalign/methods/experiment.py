@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from brainalign.methods.registry import get_experiment_module
+from brainalign.training.tracking import Tracker, WatchedFit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,6 +46,8 @@ class ExperimentJob:
         Where to compute.
     scratch : Path, optional
         Folder for resume checkpoints of exactly this job; the caller removes it.
+    trackers : tuple of Tracker
+        Take the epochs of all fits while they run.
     """
 
     method: str
@@ -55,6 +58,17 @@ class ExperimentJob:
     features: Path
     device: str = "cpu"
     scratch: Path | None = None
+    trackers: tuple[Tracker, ...] = ()
+
+    def watch(self, part: str) -> WatchedFit:
+        """Make the report of one fit.
+
+        Parameters
+        ----------
+        part : str
+            Name of the fit, as its weights are prefixed.
+        """
+        return WatchedFit(self.method, part, self.trackers)
 
 
 @dataclass(frozen=True)

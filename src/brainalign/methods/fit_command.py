@@ -22,6 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="folder for resume checkpoints; a killed fit goes on from there",
     )
+    parser.add_argument(
+        "--tracking", type=Path, help="folder that the trackers of all jobs write to"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -34,23 +37,30 @@ def run(arguments: argparse.Namespace) -> None:
     from brainalign.stores.publish import publish_folder
     from brainalign.training.cards import claim_device, measure_gpu_memory
     from brainalign.training.distributed import join_processes
-    from brainalign.training.tracking import (
-        TENSORBOARD_FOLDER,
-        check_tracking,
-        write_tensorboard,
-    )
+    from brainalign.training.tracking import check_tracking, open_trackers
+    from brainalign.training.tracking_options import TrackingOptions
 
     options = read_job_options(
         arguments, describe_fit, arguments.method, arguments.dataset, arguments.backbone
     )
     name, method_options = read_method_options(options)
     tracking = read_tracking_options(options)
-    check_tracking(tracking)
+    check_tracking(tracking, arguments.tracking)
     recorder = ProvenanceRecorder("models", options, list_inputs(arguments))
     # Another configuration or other data must never resume from these checkpoints.
     identity = {"options": options, "inputs": recorder.record["inputs"]}
-    scratch = arguments.scratch / compute_options_digest(identity) if arguments.scratch else None
-    with claim_device(options["device"]) as device, join_processes(device) as processes:
+    digest = compute_options_digest(identity)
+    scratch = arguments.scratch / digest if arguments.scratch else None
+    with (
+        claim_device(options["device"]) as device,
+        join_processes(device) as processes,
+        open_trackers(
+            tracking if processes.is_first else TrackingOptions(),
+            arguments.tracking,
+            f"{name}/{arguments.dataset}/{arguments.backbone}",
+            digest,
+        ) as trackers,
+    ):
         job = ExperimentJob(
             method=name,
             method_options=method_options,
@@ -60,6 +70,7 @@ def run(arguments: argparse.Namespace) -> None:
             features=arguments.features,
             device=str(device),
             scratch=scratch,
+            trackers=trackers,
         )
         fitted = load_experiment_module(name).fit_experiment(job)
         if not processes.is_first:
@@ -68,8 +79,6 @@ def run(arguments: argparse.Namespace) -> None:
             write_weights(draft, fitted.weights, fitted.description)
             if fitted.history is not None:
                 fitted.history.to_csv(draft / "training.csv", index=False)
-                if tracking.tensorboard:
-                    write_tensorboard(fitted.history, draft / TENSORBOARD_FOLDER)
             recorder.finish(
                 run_facts={"processes": processes.count, **measure_gpu_memory(device)},
                 seeds=options["seeds"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,6 @@ from brainalign.methods.pairs import ALL_AREAS, ImageExperiment, read_image_expe
 from brainalign.methods.prediction import compose_predictions, join_predictions
 from brainalign.methods.registry import get_method
 from brainalign.methods.weights import Weights, prefix_weights, select_weights
-from brainalign.training.progress import ProgressReport
 
 
 def fit_experiment(job: ExperimentJob) -> FittedExperiment:
@@ -35,8 +35,7 @@ def fit_experiment(job: ExperimentJob) -> FittedExperiment:
     histories = []
     for area, part in areas.items():
         for fold in range(part.splits.n_folds):
-            for seed in options["seeds"]:
-                fitted, history = _fit_part(job, part, area, seed, fold)
+            for fitted, history in _fit_seeds(job, part, area, fold):
                 weights |= fitted
                 histories.append(history)
     description = {
@@ -101,22 +100,26 @@ def restore_method(name: str, options: dict[str, Any], weights: Weights) -> Alig
     return method
 
 
-def _fit_part(
-    job: ExperimentJob, experiment: ImageExperiment, area: str, seed: int, fold: int
-) -> tuple[Weights, pd.DataFrame]:
-    part = name_part(area, seed, fold)
+def _fit_seeds(
+    job: ExperimentJob, experiment: ImageExperiment, area: str, fold: int
+) -> Iterator[tuple[Weights, pd.DataFrame]]:
+    seeds = job.options["seeds"]
+    parts = [name_part(area, seed, fold) for seed in seeds]
     method_class = get_method(job.method)
-    method = method_class(method_class.Options.model_validate(job.method_options))
-    history = method.fit(
+    options = method_class.Options.model_validate(job.method_options)
+    methods = [method_class(options) for _ in seeds]
+    histories = method_class.fit_together(
+        methods,
         experiment.take_split(fold, "train"),
         experiment.take_split(fold, "validation"),
-        seed=seed,
+        seeds=seeds,
         device=job.device,
-        scratch=job.scratch / part if job.scratch else None,
-        report=ProgressReport(f"{job.method} {part}"),
+        scratches=[job.scratch / part if job.scratch else None for part in parts],
+        reports=[job.watch(part) for part in parts],
     )
-    weights = prefix_weights(method.get_weights(), part)
-    return weights, history.assign(area=area, seed=seed, fold=fold)
+    for seed, part, method, history in zip(seeds, parts, methods, histories, strict=True):
+        weights = prefix_weights(method.get_weights(), part)
+        yield weights, history.assign(area=area, seed=seed, fold=fold)
 
 
 def _check_units(units: dict[str, list[str]], experiment: ImageExperiment) -> None:

@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> None:
     from brainalign.stores.manifest import read_manifest
     from brainalign.stores.provenance import ProvenanceRecorder
     from brainalign.stores.write import write_store
-    from brainalign.training.cards import claim_device
+    from brainalign.training.cards import claim_device, measure_gpu_memory
 
     options = read_job_options(
         arguments, describe_prediction, arguments.method, arguments.dataset, arguments.backbone
@@ -49,6 +49,7 @@ def run(arguments: argparse.Namespace) -> None:
             device=str(device),
         )
         tree = load_experiment_module(name).predict_experiment(job, fitted)
+        run_facts = measure_gpu_memory(device)
     tree.attrs.update(
         {
             "method": arguments.method,
@@ -58,4 +59,5 @@ def run(arguments: argparse.Namespace) -> None:
         }
     )
     seeds = fitted.description["seeds"]
-    write_store(arguments.output, tree, "predictions", recorder.finish(seeds=seeds))
+    provenance = recorder.finish(run_facts=run_facts, seeds=seeds, device=device.type)
+    write_store(arguments.output, tree, "predictions", provenance)

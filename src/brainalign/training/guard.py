@@ -66,7 +66,7 @@ class GradientGuard:
         # One read-back for both keeps it at a single host synchronisation per step.
         if not bool(torch.isfinite(norm.float() + loss.detach().float())):
             optimiser.zero_grad(set_to_none=True)
-            self._count_skip()
+            self.count_skip()
             return False
         if self.gradient_clip is not None:
             torch.nn.utils.clip_grads_with_norm_(parameters, self.gradient_clip, norm)
@@ -74,7 +74,14 @@ class GradientGuard:
         self.consecutive_skips = 0
         return True
 
-    def _count_skip(self) -> None:
+    def count_skip(self) -> None:
+        """Count a step that was not taken.
+
+        Raises
+        ------
+        CorruptDataError
+            `max_consecutive_skips` steps in a row were bad.
+        """
         self.consecutive_skips += 1
         if self.consecutive_skips >= self.max_consecutive_skips:
             raise CorruptDataError(

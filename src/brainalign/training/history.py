@@ -25,7 +25,8 @@ class EpochRecord:
     skipped_steps : int
         Steps left out because loss or gradient was not finite.
     seconds : float
-        Wall time of the epoch, in s; the only column that differs between equal fits.
+        Wall time of the epoch, in s, of fits that were trained at once the share of each; the
+        only column that differs between equal fits.
     """
 
     epoch: int

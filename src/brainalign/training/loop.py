@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import nn
 
-from brainalign.errors import CorruptDataError, InputError, ResourceError
+from brainalign.errors import InputError, ResourceError
 from brainalign.stop_signals import StopRequest, defer_stop_signals
 from brainalign.training.checkpoint import (
     Checkpoint,
@@ -22,6 +20,7 @@ from brainalign.training.checkpoint import (
     flatten_state,
     restore_state,
 )
+from brainalign.training.course import Course
 from brainalign.training.device import resolve_device, resolve_precision
 from brainalign.training.distributed import Processes, get_processes
 from brainalign.training.gradients import BatchGradient
@@ -95,15 +94,10 @@ def train_module(
     else:
         with defer_stop_signals() as stop:
             run.train(CheckpointFolder(scratch, run.compute_key()), stop, report)
-    if not math.isfinite(run.best_score):
-        raise CorruptDataError(
-            "the validation score was never finite, so no epoch is the best",
-            where="training",
-            remedy="Look for NaN in the validation split.",
-        )
+    run.course.check_best()
     task.module.load_state_dict(run.best_weights)
     task.module.eval()
-    return tabulate_history(run.records)
+    return tabulate_history(run.course.records)
 
 
 class TrainingRun:
@@ -144,9 +138,7 @@ class TrainingRun:
             resolve_precision(options.precision, device),
             self.processes,
         )
-        self.records: list[EpochRecord] = []
-        self.best_score = -math.inf
-        self.epochs_since_better = 0
+        self.course = Course(self.epochs, options.patience)
         self.best_weights = copy_weights(task.module)
 
     def compute_key(self) -> str:
@@ -192,10 +184,10 @@ class TrainingRun:
         """
         if checkpoints is not None:
             self._resume(checkpoints)
-        while not self.is_finished():
+        while not self.course.is_finished():
             record = self.run_epoch()
             stopped = self.processes.is_any(stop.signal_name is not None, self.device)
-            due = record.epoch % self.options.checkpoint_every == 0 or self.is_finished()
+            due = record.epoch % self.options.checkpoint_every == 0 or self.course.is_finished()
             if checkpoints is not None and (due or stopped):
                 if self.processes.is_first:
                     checkpoints.write(self.capture())
@@ -204,11 +196,7 @@ class TrainingRun:
             if report is not None and self.processes.is_first:
                 report(record, self.epochs)
             if stopped:
-                name = stop.signal_name or "a signal to another process"
-                raise ResourceError(
-                    f"stopped by {name} after epoch {record.epoch}; run again to go on",
-                    where="training",
-                )
+                raise say_stopped(stop.signal_name or "a signal to another process", record.epoch)
 
     def _resume(self, checkpoints: CheckpointFolder) -> None:
         newest = checkpoints.read_newest()
@@ -222,18 +210,6 @@ class TrainingRun:
         if newest is not None:
             self.restore(newest)
 
-    def is_finished(self) -> bool:
-        """Whether the budget or the patience is spent.
-
-        Returns
-        -------
-        finished : bool
-            True where no further epoch is due.
-        """
-        patience = self.options.patience
-        out_of_patience = patience is not None and self.epochs_since_better >= patience
-        return len(self.records) >= self.epochs or out_of_patience
-
     def run_epoch(self) -> EpochRecord:
         """Train for one epoch, validate, and remember the weights where they are the best.
 
@@ -243,7 +219,7 @@ class TrainingRun:
             Summary of the epoch.
         """
         started = time.perf_counter()
-        epoch = len(self.records)
+        epoch = len(self.course.records)
         learning_rate = compute_learning_rate(self.options, epoch, self.epochs)
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate
@@ -263,7 +239,8 @@ class TrainingRun:
             skipped_steps=skipped,
             seconds=time.perf_counter() - started,
         )
-        self._remember(record)
+        if self.course.add(record):
+            self.best_weights = copy_weights(self.task.module)
         return record
 
     def capture(self) -> Checkpoint:
@@ -274,14 +251,9 @@ class TrainingRun:
         checkpoint : Checkpoint
             Enough for `restore` to go on as if nothing had happened.
         """
-        progress = {
-            "records": [asdict(record) for record in self.records],
-            "best_score": self.best_score,
-            "epochs_since_better": self.epochs_since_better,
-            "consecutive_skips": self.guard.consecutive_skips,
-        }
+        skips = {"consecutive_skips": self.guard.consecutive_skips}
         tensors = flatten_state(self.task.module, self.optimiser, self.best_weights)
-        return Checkpoint(len(self.records), tensors, progress)
+        return Checkpoint(len(self.course.records), tensors, self.course.describe() | skips)
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Take up the state of a checkpoint.
@@ -291,12 +263,9 @@ class TrainingRun:
         checkpoint : Checkpoint
             From `capture` of a run with the same key.
         """
-        progress: dict[str, Any] = checkpoint.progress
         self.best_weights = restore_state(checkpoint.tensors, self.task.module, self.optimiser)
-        self.records = [EpochRecord(**record) for record in progress["records"]]
-        self.best_score = progress["best_score"]
-        self.epochs_since_better = progress["epochs_since_better"]
-        self.guard.consecutive_skips = progress["consecutive_skips"]
+        self.course.restore(checkpoint.progress)
+        self.guard.consecutive_skips = checkpoint.progress["consecutive_skips"]
 
     def _take_steps(self, epoch: int, generator: np.random.Generator) -> tuple[float, int]:
         self.task.module.train()
@@ -308,12 +277,7 @@ class TrainingRun:
             if self.guard.take_step(loss, self.parameters, self.optimiser):
                 losses.append(loss)
         if n_steps == 0:
-            raise InputError(
-                "an epoch yields no batch",
-                where="training",
-                found=f"{self.task.n_stimuli} stimuli, batch_size {self.options.batch_size}",
-                remedy="Use a smaller batch_size or more stimuli.",
-            )
+            raise say_no_batches(self.task.n_stimuli, self.options)
         mean = float(torch.stack(losses).mean()) if losses else math.nan
         return mean, n_steps - len(losses)
 
@@ -321,18 +285,6 @@ class TrainingRun:
         self.task.module.eval()
         with torch.inference_mode():
             return float(self.task.validate())
-
-    def _remember(self, record: EpochRecord) -> None:
-        self.records.append(record)
-        score = record.validation_score
-        if score > self.best_score:
-            self.epochs_since_better = 0
-        else:
-            self.epochs_since_better += 1
-        # A NaN score compares as False and so never becomes the best.
-        if score >= self.best_score:
-            self.best_score = score
-            self.best_weights = copy_weights(self.task.module)
 
 
 def build_optimiser(
@@ -378,3 +330,46 @@ def copy_weights(module: nn.Module) -> dict[str, torch.Tensor]:
         Parameters and buffers, detached from the module.
     """
     return {name: value.detach().clone() for name, value in module.state_dict().items()}
+
+
+def say_stopped(name: str, epoch: int) -> ResourceError:
+    """Make the error of a fit that was asked to stop and has saved its state.
+
+    Parameters
+    ----------
+    name : str
+        Signal.
+    epoch : int
+        Last epoch that is done.
+
+    Returns
+    -------
+    error : ResourceError
+        To be raised.
+    """
+    return ResourceError(
+        f"stopped by {name} after epoch {epoch}; run again to go on", where="training"
+    )
+
+
+def say_no_batches(n_stimuli: int, options: TrainingOptions) -> InputError:
+    """Make the error of a training set that is too small for a batch.
+
+    Parameters
+    ----------
+    n_stimuli : int
+        Training stimuli.
+    options : TrainingOptions
+        Batch size.
+
+    Returns
+    -------
+    error : InputError
+        To be raised.
+    """
+    return InputError(
+        "an epoch yields no batch",
+        where="training",
+        found=f"{n_stimuli} stimuli, batch_size {options.batch_size}",
+        remedy="Use a smaller batch_size or more stimuli.",
+    )

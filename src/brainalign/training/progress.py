@@ -17,6 +17,25 @@ LINES_PER_FIT = 10
 """Plain lines that one fit may write to a log."""
 
 
+def divide_report(report: Report | None, name: str) -> Report | None:
+    """Report of one of several fits that make up what a report was made for.
+
+    Parameters
+    ----------
+    report : callable or None
+        Report of the whole; one with a method ``divide`` is divided, others serve all parts.
+    name : str
+        Such as ``subject-monkey-a``.
+
+    Returns
+    -------
+    report : callable or None
+        To be called with the epochs of this part.
+    """
+    divide: Callable[[str], Report] | None = getattr(report, "divide", None)
+    return report if divide is None else divide(name)
+
+
 class ProgressReport:
     """Report epochs as a bar on a terminal and as a few plain lines elsewhere.
 

@@ -8,10 +8,15 @@ from brainalign.options import Options
 
 
 class TrackingOptions(Options):
-    """Trackers of fits; ``training.csv`` is always there, and nothing ever goes to a network."""
+    """Live trackers of fits; ``training.csv`` is always there, and nothing goes to a network."""
 
     tensorboard: bool = Field(
         False,
-        description="Write TensorBoard events into the model's folder at the end of its fit; "
-        "needs the package tensorboard.",
+        description="Write every epoch as TensorBoard events into results/tracking/tensorboard "
+        "while a fit runs; needs the package tensorboard.",
+    )
+    mlflow: bool = Field(
+        False,
+        description="Write every epoch into MLflow's local files in results/tracking/mlflow while "
+        "a fit runs; needs the package mlflow or mlflow-skinny.",
     )

@@ -7,7 +7,7 @@ import pytest
 
 from brainalign.errors import InputError
 from brainalign.methods.arrays import PairedResponses, SubjectResponses
-from brainalign.methods.direct.base import DirectMethod, compute_residuals
+from brainalign.methods.direct.base import DirectMethod
 from brainalign.methods.direct.methods import (
     DirectDecodingNonlinear,
     DirectDecodingRidge,
@@ -19,8 +19,10 @@ from brainalign.methods.direct.options import (
     NonlinearEncodingOptions,
     RidgeOptions,
 )
-from brainalign.methods.direct.regression import FitContext, RegressionPairs
+from brainalign.methods.direct.regression import FitContext, MapFit, RegressionPairs
+from brainalign.methods.direct.residuals import fit_maps_in_turn
 from brainalign.methods.direct.ridge import RidgeRegression
+from brainalign.training import stacked
 from unit.methods.linear_world import LinearWorld, pair, score_matrix, simulate_linear_world, top1
 
 RIDGES = [DirectEncodingRidge, DirectDecodingRidge]
@@ -133,7 +135,9 @@ def test_out_of_fold_residuals_do_not_shrink_as_training_residuals_do():
     ridge = RidgeRegression(RidgeOptions(alphas=[1e-6]))
     ridge.fit(noise, noise, FitContext(seed=0))
     assert (noise.targets - ridge.predict(noise.inputs)).std() < 1e-3
-    assert compute_residuals(ridge, noise, noise, 5, FitContext(seed=0)).std() > 1.0
+    (fitted,) = fit_maps_in_turn([MapFit(ridge, noise, noise, FitContext(seed=0), n_folds=5)])
+    assert fitted.residual is not None
+    assert fitted.residual.std() > 1.0
 
 
 def test_matching_by_pearson_alone_learns_no_covariance():
@@ -164,24 +168,52 @@ def test_nonlinear_maps_resume_to_bitwise_the_same_weights(
     method_class: type[DirectMethod], options: type, tmp_path: Path
 ):
     world = make_world()
+    splits = world.training, world.validation
     chosen = options(epochs=3, checkpoint_every=1, residual_folds=2)
     calls = []
 
     def interrupt(record, epochs) -> None:
         calls.append(record.epoch)
-        if len(calls) == 5:
+        if len(calls) == 4:
             raise KeyboardInterrupt
 
+    def fit(scratch: Path | None, report: object = None) -> list[DirectMethod]:
+        methods = [method_class(chosen), method_class(chosen)]
+        given = {"scratches": [scratch, scratch], "reports": [report, report]}
+        method_class.fit_together(methods, *splits, seeds=[0, 1], **given)
+        return methods
+
     with pytest.raises(KeyboardInterrupt):
-        method_class(chosen).fit(
-            world.training, world.validation, seed=0, scratch=tmp_path, report=interrupt
-        )
-    reference, resumed = method_class(chosen), method_class(chosen)
-    reference.fit(world.training, world.validation, seed=0)
-    resumed.fit(world.training, world.validation, seed=0, scratch=tmp_path)
-    expected = reference.get_weights()
-    for name, value in resumed.get_weights().items():
-        np.testing.assert_array_equal(value, expected[name], err_msg=name)
+        fit(tmp_path, interrupt)
+    assert calls == [1, 1, 2, 2]
+    for resumed, reference in zip(fit(tmp_path), fit(None), strict=True):
+        expected = reference.get_weights()
+        for name, value in resumed.get_weights().items():
+            np.testing.assert_array_equal(value, expected[name], err_msg=name)
+
+
+@pytest.mark.parametrize(("method_class", "options"), NONLINEAR)
+def test_seeds_fitted_together_get_the_weights_that_each_gets_alone(
+    method_class: type[DirectMethod], options: type, monkeypatch: pytest.MonkeyPatch
+):
+    world = make_world()
+    splits = world.training, world.validation
+    chosen = options(epochs=4, residual_folds=2)
+    together = [method_class(chosen) for _ in range(3)]
+    nothing = {"scratches": [None] * 3, "reports": [None] * 3}
+    histories = method_class.fit_together(together, *splits, seeds=[0, 1, 2], **nothing)
+    # Heads that are too large for a stack go through the loop for a single module.
+    monkeypatch.setattr(stacked, "LARGEST_HEAD", 0)
+    weights = []
+    for seed, method in enumerate(together):
+        alone = method_class(chosen)
+        history = alone.fit(*splits, seed=seed)
+        np.testing.assert_allclose(histories[seed].loss, history.loss, rtol=1e-4)
+        weights.append(method.get_weights())
+        for name, value in alone.get_weights().items():
+            np.testing.assert_allclose(weights[-1][name], value, atol=1e-4, err_msg=name)
+    changed = [name for name, value in weights[0].items() if (value != weights[1][name]).any()]
+    assert any("map/" in name for name in changed)
 
 
 def make_counts(seed: int = 0) -> LinearWorld:

@@ -57,7 +57,7 @@ def test_the_shared_penalty_is_the_best_candidate_on_the_held_out_tenth():
     for alpha in options.alphas:
         candidate = RidgeRegression(options)
         candidate.alpha = np.full(3, alpha)
-        refitted = candidate.refit(pairs.take(kept), pairs, FitContext(seed=seed))
+        refitted = candidate.refit(pairs.take(kept))
         difference = pairs.targets[held_out] - refitted.predict(pairs.inputs[held_out])
         errors.append((difference**2).mean())
     assert set(ridge.alpha) == {options.alphas[int(np.argmin(errors))]}

@@ -17,6 +17,7 @@ from brainalign.report.figures.training import average_by_epoch
 from brainalign.report.galleries import Gallery, cut_galleries
 from brainalign.report.names import make_slug, write_metric, write_score, write_seconds
 from brainalign.report.score_table import find_best
+from brainalign.report.sections.provenance import describe_device
 from brainalign.report.sections.retrieval import choose_fit, pick_evenly, retrieve
 from brainalign.report.sections.similarity import join_galleries
 from unit.report.conftest import ReportedRun
@@ -170,3 +171,9 @@ def test_every_default_metric_has_a_written_name() -> None:
     names = [f"top_{k}" for k in EvaluationOptions().top_k]
     names += [f"identification_{n}_way" for n in EvaluationOptions().n_way]
     assert not any("_" in write_metric(name) for name in [*names, "mean_reciprocal_rank"])
+
+
+def test_the_memory_of_a_gpu_stands_beside_its_name() -> None:
+    run = {"gpu": "NVIDIA H100", "peak_gpu_memory_mb": 1234}
+    assert describe_device({"device": "cuda", "run": run}) == "cuda: NVIDIA H100, peak 1,234 MB"
+    assert describe_device({"device": "cpu", "run": {"peak_memory_mb": 300}}) == "cpu"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -19,13 +21,18 @@ from brainalign.methods.direct.matching import (
     match_predictions,
 )
 from brainalign.methods.direct.options import DIRECT_REQUIREMENTS
-from brainalign.methods.direct.regression import FitContext, Regression, RegressionPairs
-from brainalign.methods.direct.ridge import draw_folds
+from brainalign.methods.direct.regression import (
+    FitContext,
+    FittedMap,
+    MapFit,
+    Regression,
+    RegressionPairs,
+)
 from brainalign.methods.normalisation import Standardisation, fit_standardisation
 from brainalign.methods.repeats import group_repeats
 from brainalign.methods.weights import Weights, check_weights, prefix_weights, select_weights
 from brainalign.options import suggest_name
-from brainalign.training.progress import Report
+from brainalign.training.progress import Report, divide_report
 from brainalign.training.randomness import derive_seed
 
 
@@ -85,22 +92,73 @@ class DirectMethod(AlignmentMethod):
             Rows of all subjects, with a column ``subject``; refits for out-of-fold residuals are
             not in it. ``attrs`` holds the number of dropped units.
         """
-        maps: dict[str, SubjectMap] = {}
-        histories = []
+        (history,) = self.fit_together(
+            [self],
+            training,
+            validation,
+            seeds=[seed],
+            device=device,
+            scratches=[scratch],
+            reports=[report],
+        )
+        return history
+
+    @staticmethod
+    @abstractmethod
+    def fit_maps(fits: Sequence[MapFit[Any]]) -> Iterator[FittedMap]:
+        """Fit maps with equal options; yields histories and residuals in their order."""
+
+    @classmethod
+    def fit_together(
+        cls,
+        methods: Sequence[Self],
+        training: PairedResponses,
+        validation: PairedResponses,
+        *,
+        seeds: Sequence[int],
+        device: str = "cpu",
+        scratches: Sequence[Path | None],
+        reports: Sequence[Report | None],
+    ) -> list[pd.DataFrame]:
+        """Fit one method per seed; see `AlignmentMethod.fit_together`.
+
+        Nonlinear maps of equal shape are trained at once, refits for residuals included. Their
+        resume checkpoints lie in the first scratch folder.
+        """
+        options = methods[0].options
+        n_folds = options.residual_folds if set(options.matching) - {"pearson"} else 0
+        statistics: dict[str, tuple[Standardisation, Standardisation]] = {}
+        fits: list[MapFit[Any]] = []
         for subject in training.list_subjects():
-            context = FitContext(
-                seed=derive_seed(seed, f"subject {subject}"),
-                device=device,
-                scratch=scratch,
-                report=report,
+            feature, response, fitting, judging = cls._standardise_subject(
+                training, validation, subject, options
             )
-            maps[subject], history = self._fit_subject(training, validation, subject, context)
-            history.insert(0, "subject", subject)
-            histories.append(history)
-        self._maps = maps
-        table = pd.concat(histories, ignore_index=True)
-        table.attrs["dropped_units"] = {name: m.response.n_dropped for name, m in maps.items()}
-        return table
+            statistics[subject] = feature, response
+            targets = response if cls.direction == "encoding" else feature
+            for seed, scratch, report in zip(seeds, scratches, reports, strict=True):
+                own_seed = derive_seed(seed, f"subject {subject}")
+                own_report = divide_report(report, f"subject-{subject}")
+                context = FitContext(own_seed, device, scratch, own_report)
+                regression = cls.regression_class(options, targets)
+                fits.append(MapFit(regression, fitting, judging, context, n_folds))
+        maps: list[dict[str, SubjectMap]] = [{} for _ in methods]
+        histories: list[list[pd.DataFrame]] = [[] for _ in methods]
+        for position, (fit, fitted) in enumerate(zip(fits, cls.fit_maps(fits), strict=True)):
+            number, head = divmod(position, len(methods))
+            subject = training.list_subjects()[number]
+            whitening = None
+            if fitted.residual is not None:
+                whitening = fit_whitening(fitted.residual, fit.training.targets, options.shrinkage)
+            maps[head][subject] = SubjectMap(*statistics[subject], fit.regression, whitening)
+            fitted.history.insert(0, "subject", subject)
+            histories[head].append(fitted.history)
+        tables = []
+        for method, own, parts in zip(methods, maps, histories, strict=True):
+            method._maps = own
+            table = pd.concat(parts, ignore_index=True)
+            table.attrs["dropped_units"] = {name: m.response.n_dropped for name, m in own.items()}
+            tables.append(table)
+        return tables
 
     def embed(
         self, subject: str, feature: np.ndarray, response: np.ndarray
@@ -167,33 +225,23 @@ class DirectMethod(AlignmentMethod):
             for subject in subjects
         }
 
-    def _fit_subject(
-        self,
-        training: PairedResponses,
-        validation: PairedResponses,
-        subject: str,
-        context: FitContext,
-    ) -> tuple[SubjectMap, pd.DataFrame]:
+    @classmethod
+    def _standardise_subject(
+        cls, training: PairedResponses, validation: PairedResponses, subject: str, options: Any
+    ) -> tuple[Standardisation, Standardisation, RegressionPairs, RegressionPairs]:
         raw_feature, raw_response = average_pairs(training, subject)
         feature = fit_standardisation(raw_feature, where="features")
         response = fit_standardisation(
-            raw_response, where=f"units of {subject}", nan_policy=self.options.nan_policy
+            raw_response, where=f"units of {subject}", nan_policy=options.nan_policy
         )
-        fitting = self._standardise(training, subject, feature, response)
-        judging = self._standardise(validation, subject, feature, response)
-        targets = response if self.direction == "encoding" else feature
-        regression: Regression = self.regression_class(self.options, targets)
-        history = regression.fit(fitting, judging, context)
-        whitening = None
-        if set(self.options.matching) - {"pearson"}:
-            residual = compute_residuals(
-                regression, fitting, judging, self.options.residual_folds, context
-            )
-            whitening = fit_whitening(residual, fitting.targets, self.options.shrinkage)
-        return SubjectMap(feature, response, regression, whitening), history
+        fitting, judging = (
+            cls._standardise(split, subject, feature, response) for split in (training, validation)
+        )
+        return feature, response, fitting, judging
 
+    @classmethod
     def _standardise(
-        self,
+        cls,
         paired: PairedResponses,
         subject: str,
         feature: Standardisation,
@@ -202,7 +250,7 @@ class DirectMethod(AlignmentMethod):
         raw_feature, raw_response = average_pairs(paired, subject)
         features = feature.apply(raw_feature, where="features")
         units = response.apply(raw_response, where=f"units of {subject}")
-        if self.direction == "encoding":
+        if cls.direction == "encoding":
             return RegressionPairs(features, units)
         return RegressionPairs(units, features)
 
@@ -261,52 +309,3 @@ def average_pairs(paired: PairedResponses, subject: str) -> tuple[np.ndarray, np
     repeats = group_repeats(paired, subject)
     response = repeats.average(paired.get_subject(subject).response)
     return paired.feature[repeats.stimulus_row], response
-
-
-def compute_residuals(
-    regression: Regression,
-    training: RegressionPairs,
-    validation: RegressionPairs,
-    n_folds: int,
-    context: FitContext,
-) -> np.ndarray:
-    """Residuals of the training stimuli under maps that were not fitted on them.
-
-    Parameters
-    ----------
-    regression : Regression
-        Fitted map, whose hyper-parameters the refits take over.
-    training, validation : RegressionPairs
-        Standardised pairs.
-    n_folds : int
-        Folds of the training stimuli.
-    context : FitContext
-        Its seed deals the folds and seeds the refits.
-
-    Returns
-    -------
-    residual : array of shape (n_stimuli, n_targets), float64
-        Target minus prediction.
-
-    Raises
-    ------
-    InputError
-        There are fewer stimuli than folds.
-    """
-    n_stimuli = len(training.inputs)
-    if n_stimuli < n_folds:
-        raise InputError(
-            "too few training stimuli for out-of-fold residuals",
-            where="matching",
-            expected=f"{n_folds} or more",
-            found=n_stimuli,
-            remedy="Lower residual_folds, or match by pearson only.",
-        )
-    residual = np.empty(training.targets.shape)
-    folds = draw_folds(n_stimuli, n_folds, derive_seed(context.seed, "residual folds"))
-    for fold, (kept, held_out) in enumerate(folds):
-        fold_context = replace(context, seed=derive_seed(context.seed, "residual fold", fold))
-        other = regression.refit(training.take(kept), validation, fold_context)
-        prediction = other.predict(training.inputs[held_out])
-        residual[held_out] = training.targets[held_out] - prediction
-    return residual

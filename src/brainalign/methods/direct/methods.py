@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from brainalign.methods.direct.base import DirectMethod
-from brainalign.methods.direct.nonlinear import DecodingRegression, EncodingRegression
+from brainalign.methods.direct.nonlinear import DecodingRegression, EncodingRegression, train_maps
 from brainalign.methods.direct.options import (
     NonlinearDecodingOptions,
     NonlinearEncodingOptions,
     RidgeOptions,
 )
+from brainalign.methods.direct.residuals import fit_maps_in_turn
 from brainalign.methods.direct.ridge import RidgeRegression
 
 
@@ -19,6 +20,7 @@ class DirectEncodingRidge(DirectMethod):
     Options = RidgeOptions
     direction = "encoding"
     regression_class = RidgeRegression
+    fit_maps = staticmethod(fit_maps_in_turn)
 
 
 class DirectEncodingNonlinear(DirectMethod):
@@ -28,6 +30,7 @@ class DirectEncodingNonlinear(DirectMethod):
     Options = NonlinearEncodingOptions
     direction = "encoding"
     regression_class = EncodingRegression
+    fit_maps = staticmethod(train_maps)
 
 
 class DirectDecodingRidge(DirectMethod):
@@ -37,6 +40,7 @@ class DirectDecodingRidge(DirectMethod):
     Options = RidgeOptions
     direction = "decoding"
     regression_class = RidgeRegression
+    fit_maps = staticmethod(fit_maps_in_turn)
 
 
 class DirectDecodingNonlinear(DirectMethod):
@@ -46,3 +50,4 @@ class DirectDecodingNonlinear(DirectMethod):
     Options = NonlinearDecodingOptions
     direction = "decoding"
     regression_class = DecodingRegression
+    fit_maps = staticmethod(train_maps)

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 
 from brainalign.errors import InputError
 from brainalign.methods.direct.modules import DecodingModule, EncodingModule
-from brainalign.methods.direct.regression import FitContext, RegressionPairs
+from brainalign.methods.direct.regression import FittedMap, MapFit, RegressionPairs
+from brainalign.methods.direct.residuals import compute_residuals, draw_residual_folds
 from brainalign.methods.normalisation import Standardisation
 from brainalign.methods.tower_options import TowerOptions
 from brainalign.methods.weights import Weights, check_weights
 from brainalign.training.batches import draw_batches
 from brainalign.training.checkpoint import digest_content
-from brainalign.training.loop import train_module
 from brainalign.training.randomness import derive_seed, isolate_torch_randomness
+from brainalign.training.stacked import train_modules
 
 
 class RegressionTask:
@@ -32,6 +33,8 @@ class RegressionTask:
         Batch size.
     training, validation : RegressionPairs
         Standardised pairs.
+    rows : array of shape (n_stimuli,), int, optional
+        Training stimuli to fit on; all of them where None.
     """
 
     undecayed_parameters: frozenset[str] = frozenset()
@@ -42,10 +45,12 @@ class RegressionTask:
         options: TowerOptions,
         training: RegressionPairs,
         validation: RegressionPairs,
+        rows: np.ndarray | None = None,
     ) -> None:
         self.module, self.options = module, options
         self.training, self.validation = training, validation
-        self.n_stimuli = len(training.inputs)
+        self.rows = np.arange(len(training.inputs)) if rows is None else rows
+        self.n_stimuli = len(self.rows)
         self._batch_size = options.limit_batch_size(self.n_stimuli)
         if self._batch_size < 1:
             raise InputError(
@@ -79,7 +84,7 @@ class RegressionTask:
             for pairs in (self.training, self.validation)
             for array in (pairs.inputs, pairs.targets)
         ]
-        return digest_content([type(self.module).__name__, options, *arrays])
+        return digest_content([type(self.module).__name__, options, self.rows, *arrays])
 
     def iterate_batches(
         self, epoch: int, generator: np.random.Generator
@@ -100,7 +105,7 @@ class RegressionTask:
         """
         inputs, targets = self._training
         for rows in draw_batches(self.n_stimuli, self._batch_size, generator):
-            chosen = torch.from_numpy(rows).to(self._device)
+            chosen = torch.from_numpy(self.rows[rows]).to(self._device)
             yield inputs[chosen], targets[chosen]
 
     def compute_loss(self, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
@@ -214,10 +219,14 @@ class NonlinearRegression:
         self.options, self.targets = options, targets
         self._module: EncodingModule | DecodingModule | None = None
 
-    def fit(
-        self, training: RegressionPairs, validation: RegressionPairs, context: FitContext
-    ) -> pd.DataFrame:
-        """Train the map.
+    def make_task(
+        self,
+        training: RegressionPairs,
+        validation: RegressionPairs,
+        seed: int,
+        rows: np.ndarray | None = None,
+    ) -> RegressionTask:
+        """Start anew with random weights and offer them to be trained.
 
         Parameters
         ----------
@@ -225,51 +234,28 @@ class NonlinearRegression:
             Standardised pairs.
         validation : RegressionPairs
             Decides which epoch is the best.
-        context : FitContext
-            Seed, device, scratch folder and report.
+        seed : int
+            Of the initial weights.
+        rows : array of shape (n_stimuli,), int, optional
+            Training stimuli to fit on; all of them where None.
 
         Returns
         -------
-        history : pandas.DataFrame
-            One row per epoch.
+        task : RegressionTask
+            Its module is that of this map.
+
+        Raises
+        ------
+        InputError
+            The loss is not made for these targets.
         """
         self._check_targets(training)
-        module = self._build(
+        self._module = self._build(
             training.inputs.shape[1],
             training.targets.shape[1],
-            derive_seed(context.seed, "initialisation"),
+            derive_seed(seed, "initialisation"),
         )
-        history = train_module(
-            RegressionTask(module, self.options, training, validation),
-            self.options,
-            seed=context.seed,
-            device=context.device,
-            scratch=context.scratch,
-            report=context.report,
-        )
-        self._module = module.cpu()
-        return history
-
-    def refit(
-        self, training: RegressionPairs, validation: RegressionPairs, context: FitContext
-    ) -> NonlinearRegression:
-        """Train a new map on other pairs with the same options.
-
-        Parameters
-        ----------
-        training, validation : RegressionPairs
-            Standardised pairs.
-        context : FitContext
-            Seed, device, scratch folder and report.
-
-        Returns
-        -------
-        regression : NonlinearRegression
-            A new map.
-        """
-        other = type(self)(self.options, self.targets)
-        other.fit(training, validation, context)
-        return other
+        return RegressionTask(self._module, self.options, training, validation, rows)
 
     def predict(self, inputs: np.ndarray) -> np.ndarray:
         """Predict standardised targets.
@@ -330,6 +316,51 @@ class NonlinearRegression:
         if self._module is None:
             raise InputError("the map is not fitted", where=type(self).__name__)
         return self._module
+
+
+def train_maps(fits: Sequence[MapFit[NonlinearRegression]]) -> Iterator[FittedMap]:
+    """Train nonlinear maps and their refits for residuals, those of equal shape at once.
+
+    Parameters
+    ----------
+    fits : sequence of MapFit
+        What is to be fitted, with the same options and on the same device.
+
+    Yields
+    ------
+    fitted : FittedMap
+        In the order of `fits`.
+    """
+    folds = [
+        draw_residual_folds(len(fit.training.inputs), fit.n_folds, fit.context) for fit in fits
+    ]
+    refits = [
+        [type(fit.regression)(fit.regression.options, fit.regression.targets) for _ in own]
+        for fit, own in zip(fits, folds, strict=True)
+    ]
+    tasks, contexts = [], []
+    for fit, own, others in zip(fits, folds, refits, strict=True):
+        pairs = fit.training, fit.validation
+        tasks.append(fit.regression.make_task(*pairs, fit.context.seed))
+        contexts.append(fit.context)
+        for fold, other in zip(own, others, strict=True):
+            tasks.append(other.make_task(*pairs, fold.context.seed, fold.kept))
+            contexts.append(fold.context)
+    histories = iter(
+        train_modules(
+            tasks,
+            fits[0].regression.options,
+            seeds=[context.seed for context in contexts],
+            device=fits[0].context.device,
+            scratch=fits[0].context.scratch,
+            reports=[context.report for context in contexts],
+        )
+    )
+    for task in tasks:
+        task.module.cpu()
+    for fit, own, others in zip(fits, folds, refits, strict=True):
+        history, *_ = itertools.islice(histories, 1 + len(own))
+        yield FittedMap(history, compute_residuals(fit.training, own, others))
 
 
 class EncodingRegression(NonlinearRegression):

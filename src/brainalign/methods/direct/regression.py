@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -72,16 +72,6 @@ class Regression(Protocol):
 
     def __init__(self, options: Any, targets: Standardisation) -> None: ...
 
-    def fit(
-        self, training: RegressionPairs, validation: RegressionPairs, context: FitContext
-    ) -> pd.DataFrame:
-        """Choose hyper-parameters and fit; returns a history."""
-
-    def refit(
-        self, training: RegressionPairs, validation: RegressionPairs, context: FitContext
-    ) -> Self:
-        """Fit a new map on other pairs with the hyper-parameters of this one."""
-
     def predict(self, inputs: np.ndarray) -> np.ndarray:
         """Predict standardised targets of shape (n_rows, n_targets), float64."""
 
@@ -90,3 +80,45 @@ class Regression(Protocol):
 
     def set_weights(self, weights: Weights, n_inputs: int, n_targets: int) -> None:
         """Take up the weights of another fit of these widths."""
+
+
+RegressionT = TypeVar("RegressionT", bound=Regression)
+
+
+@dataclass(frozen=True)
+class MapFit(Generic[RegressionT]):
+    """A map that is to be fitted, and what it is fitted on.
+
+    Attributes
+    ----------
+    regression : Regression
+        The map.
+    training, validation : RegressionPairs
+        Standardised pairs.
+    context : FitContext
+        Seed, device, scratch folder and report.
+    n_folds : int
+        Folds of the training stimuli for out-of-fold residuals; 0: none are wanted.
+    """
+
+    regression: RegressionT
+    training: RegressionPairs
+    validation: RegressionPairs
+    context: FitContext
+    n_folds: int
+
+
+@dataclass(frozen=True)
+class FittedMap:
+    """What fitting a map has given, beside the map itself.
+
+    Attributes
+    ----------
+    history : pandas.DataFrame
+        What happened.
+    residual : array of shape (n_stimuli, n_targets), float64, or None
+        Targets of the training stimuli minus predictions of maps that were not fitted on them.
+    """
+
+    history: pd.DataFrame
+    residual: np.ndarray | None

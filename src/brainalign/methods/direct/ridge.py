@@ -87,17 +87,13 @@ class RidgeRegression:
             ]
         )
 
-    def refit(
-        self, training: RegressionPairs, validation: RegressionPairs, context: FitContext
-    ) -> RidgeRegression:
+    def refit(self, training: RegressionPairs) -> RidgeRegression:
         """Fit other pairs with the penalties of this map.
 
         Parameters
         ----------
         training : RegressionPairs
             Standardised pairs.
-        validation, context : RegressionPairs, FitContext
-            Not needed: nothing is chosen or drawn.
 
         Returns
         -------

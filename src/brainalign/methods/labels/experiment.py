@@ -17,7 +17,6 @@ from brainalign.methods.labels.prediction import compose_predictions, join_predi
 from brainalign.methods.labels.stores import LabelExperiment, read_label_experiment
 from brainalign.methods.registry import get_method
 from brainalign.methods.weights import Weights, prefix_weights, select_weights
-from brainalign.training.progress import ProgressReport
 
 AREA = "all"
 """Label methods see the units of all areas."""
@@ -174,7 +173,7 @@ def _fit_part(
         seed=seed,
         device=job.device,
         scratch=scratch,
-        report=ProgressReport(f"{job.method} {part}"),
+        report=job.watch(part),
     )
     weights: Weights = {}
     if isinstance(method, CLIPMused) and new_subjects:

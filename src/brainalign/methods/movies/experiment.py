@@ -19,7 +19,6 @@ from brainalign.methods.movies.stores import (
 )
 from brainalign.methods.registry import get_method
 from brainalign.methods.weights import Weights, prefix_weights, select_weights
-from brainalign.training.progress import ProgressReport
 
 ALL_AREAS = "all"
 _CONTROL_SEED = 0
@@ -142,7 +141,7 @@ def _fit_part(
         seed=seed,
         device=job.device,
         scratch=job.scratch / part if job.scratch else None,
-        report=ProgressReport(f"{job.method} {part}"),
+        report=job.watch(part),
     )
     history = history.assign(
         subject=recorded.subject, area=ALL_AREAS, protocol=protocol, seed=seed, fold=fold

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from brainalign.training.dropout import UnitDropout
+
 
 class ResidualHead(nn.Module):
     """What follows the first linear map of a projection: a residual branch and a norm.
@@ -149,7 +151,7 @@ class NeuralTower(nn.Module):
             nn.Identity() if hidden_width is None else NeuralTrunk(hidden_width, dimension, dropout)
         )
         self.head = ResidualHead(dimension, dropout)
-        self.unit_dropout = unit_dropout
+        self.unit_dropout = UnitDropout(unit_dropout)
 
     def forward(self, response: torch.Tensor, subject: int) -> torch.Tensor:
         """Embed responses of one subject.
@@ -166,25 +168,5 @@ class NeuralTower(nn.Module):
         embedding : tensor of shape (n_responses, dimension)
             Not normalised to unit length.
         """
-        if self.training and self.unit_dropout > 0:
-            response = silence_units(response, self.unit_dropout)
-        return self.head(self.trunk(self.input_layers[subject](response)))
-
-
-def silence_units(response: torch.Tensor, probability: float) -> torch.Tensor:
-    """Set whole columns to zero at random and scale the others up.
-
-    Parameters
-    ----------
-    response : tensor of shape (n_responses, n_units)
-        Standardised responses of one batch.
-    probability : float
-        Probability that a unit is silenced.
-
-    Returns
-    -------
-    silenced : tensor of shape (n_responses, n_units)
-        Expectation equals the input.
-    """
-    kept = torch.rand(response.shape[1], device=response.device) >= probability
-    return response * (kept / (1 - probability))
+        silenced = self.unit_dropout(response)
+        return self.head(self.trunk(self.input_layers[subject](silenced)))

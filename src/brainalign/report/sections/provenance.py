@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from importlib import metadata
 from pathlib import Path
@@ -150,11 +150,26 @@ def _compose_row(
             Cell(artifact.manifest.digest[:_DIGEST_LENGTH], is_code=True),
             Cell(MISSING if not inputs else "", links=inputs),
             Cell(", ".join(map(str, provenance.get("seeds", ()))) or MISSING),
-            Cell(str(provenance.get("device") or MISSING)),
+            Cell(describe_device(provenance)),
             Cell(str(provenance.get("brainalign_version") or MISSING)),
         ),
         anchor=anchors[artifact.manifest.digest] if is_first else "",
     )
+
+
+def describe_device(provenance: Mapping[str, Any]) -> str:
+    """Say where a job computed, and how much memory of a GPU it reserved.
+
+    Parameters
+    ----------
+    provenance : mapping
+        Of one artifact.
+    """
+    device = str(provenance.get("device") or MISSING)
+    run = provenance.get("run", {})
+    if "gpu" not in run:
+        return device
+    return f"{device}: {run['gpu']}, peak {write_memory(run['peak_gpu_memory_mb'])}"
 
 
 def _shorten(path: Path, results: Path) -> str:
