@@ -127,8 +127,6 @@ def _check_dataset(name: str, options: RecordedDataset, needs_stimuli: bool) -> 
     except BrainalignError as error:
         yield _locate(error, f"data set '{name}'")
         return
-    if not isinstance(options, SpikeDatasetOptions):
-        return
     for problem in problems:
         yield _locate(problem, f"data set '{name}'")
     if problems:
@@ -138,7 +136,7 @@ def _check_dataset(name: str, options: RecordedDataset, needs_stimuli: bool) -> 
     if isinstance(options, MovieDatasetOptions):
         yield from _check_movies(name, options, dataset)
         return
-    if not isinstance(options, SpikeDatasetOptions):
+    if not isinstance(options, SpikeDatasetOptions | FMRIDatasetOptions):
         return
     try:
         collection = dataset.read_stimuli()
