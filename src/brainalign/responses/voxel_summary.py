@@ -13,7 +13,10 @@ from brainalign.responses.reliability import (
     split_half_reliability,
 )
 
-_VOXELS_PER_BLOCK = 2048  # whose z-scores are in memory while reliabilities are computed
+# Voxels whose z-scores are in memory while reliabilities are computed: about ten copies of them in
+# single precision, so a sixtieth of the voxels costs a sixth of the responses.
+_SHARE_PER_BLOCK = 1 / 60
+_FEWEST_VOXELS, _MOST_VOXELS = 64, 2048
 
 
 def summarise_voxels(
@@ -57,8 +60,10 @@ def summarise_voxels(
     }
     status = np.full(n_voxels, "ok", dtype="<U15")
     everything = np.ones(len(stimulus), dtype=bool)
-    for start in range(0, n_voxels, _VOXELS_PER_BLOCK):
-        block = slice(start, start + _VOXELS_PER_BLOCK)
+    share = round(n_voxels * _SHARE_PER_BLOCK)
+    n_together = min(max(share, _FEWEST_VOXELS), _MOST_VOXELS)
+    for start in range(0, n_voxels, n_together):
+        block = slice(start, start + n_together)
         values = np.asarray(response[:, block])
         for fold, row in enumerate(training):
             mean[fold, :, block], sd[fold, :, block] = compute_session_statistics(
