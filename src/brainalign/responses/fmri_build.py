@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -231,12 +232,19 @@ def _compose_dataset(
             "estimate": options.estimate,
             "standardisation": options.standardisation,
             "repetition_time_s": plans[0].tr_s,
+            "space": _find_space(plans[0].header.path),
         },
     )
     by_standardisation = {"percent": "percent", "zscore": "standard deviation"}
     how = "percent" if options.estimate == "glmsingle" else options.standardisation
     describe_variables(dataset, options.estimate, by_standardisation.get(how, "scanner unit"))
     return dataset
+
+
+def _find_space(path: Path) -> str:
+    """Read the space of volumes from their name; without one it is the subject's own."""
+    found = re.search(r"_space-([A-Za-z0-9]+)_", path.name)
+    return found[1] if found else "subject"
 
 
 def _read_first_volume(path: Path) -> np.ndarray:
