@@ -166,6 +166,63 @@ def test_line_ends_and_byte_order_marks_change_nothing(bids: Path, command: Comm
     )
 
 
+def test_marks_and_line_ends_of_other_files_change_nothing(bids: Path, command: Command) -> None:
+    (bids / "participants.tsv").write_text("participant_id\nsub-01\n")
+    for path in ("task-see_bold.json", "participants.tsv", "derivatives/atlas.tsv"):
+        content = (bids / path).read_bytes().replace(b"\n", b"\r\n")
+        (bids / path).write_bytes(b"\xef\xbb\xbf" + content)
+    assert build(command, bids).status == 0
+    store = xr.open_zarr(bids.parent / "responses.zarr")
+    assert [str(name) for name in np.unique(store["area"].values)] == ["early", "late"]
+    assert store.attrs["repetition_time_s"] == 2.0
+
+
+@pytest.mark.parametrize("n_bytes", [0, 200, 5000])
+def test_an_uncompressed_file_that_is_cut_off_is_corrupt(
+    n_bytes: int, bids: Path, bold: Path, command: Command
+) -> None:
+    content = gzip.decompress(bold.read_bytes())
+    bold.unlink()
+    name_run(bids, "01", "bold.nii").write_bytes(content[:n_bytes])
+    outcome = build(command, bids)
+    assert outcome.status == 3
+    assert "bold.nii" in outcome.error
+    assert not (bids.parent / "responses.zarr").exists()
+
+
+@pytest.mark.parametrize("path", ["events", "atlas", "names"])
+def test_dangling_links_of_other_files_ask_for_the_content(
+    path: str, bids: Path, command: Command
+) -> None:
+    file = {
+        "events": name_run(bids, "01", "events.tsv"),
+        "atlas": bids / "derivatives" / "atlas.nii.gz",
+        "names": bids / "derivatives" / "atlas.tsv",
+    }[path]
+    file.unlink()
+    file.symlink_to("../.git/annex/objects/x")
+    outcome = build(command, bids)
+    assert outcome.status == 2
+    assert "is a dangling link" in outcome.error
+
+
+def test_confounds_that_are_not_finite_do_not_spread(bids: Path, command: Command) -> None:
+    home = bids / "derivatives" / "motion" / "sub-01" / "func"
+    home.mkdir(parents=True)
+    names = [f"{kind}_{axis}" for kind in ("trans", "rot") for axis in "xyz"]
+    generator = np.random.default_rng(0)
+    for run in ("01", "02"):
+        rows = [[f"{one:.4f}" for one in generator.normal(size=6)] for _ in range(N_VOLUMES)]
+        rows[0] = ["n/a"] * 6
+        lines = ["\t".join(row) for row in [names, *rows]]
+        path = home / f"sub-01_task-see_run-{run}_desc-confounds_timeseries.tsv"
+        path.write_text("\n".join(lines) + "\n")
+    ways = {"kind": "none", "derivatives": "derivatives/motion"}
+    assert build(command, bids, preprocessing=ways).status == 0
+    store = xr.open_zarr(bids.parent / "responses.zarr")
+    assert np.isfinite(store["response"].values).all()
+
+
 @pytest.mark.parametrize(
     ("mask", "affine", "message"),
     [

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from bids_files import write_bids, write_config
 from project_copy import copy_project, run_workflow
@@ -38,3 +39,23 @@ def test_the_haxby_slice_is_planned(tmp_path: Path, data_folder: Path) -> None:
     run = run_workflow(folder, "-n", configs=[config], BRAINALIGN_DATA=str(data_folder))
     assert run.returncode == 0, run.stdout + run.stderr
     assert _count_jobs(run.stdout + run.stderr)["preprocess"] == 1
+
+
+@pytest.mark.parametrize(("name", "n_subjects"), [("nsd", 4), ("hcp7t", 9)])
+def test_published_voxel_responses_are_planned(tmp_path: Path, name: str, n_subjects: int) -> None:
+    folder = copy_project(tmp_path / "project")
+    config = f"workflow/datasets/{name}.yaml"
+    design = tmp_path / "nsd" / "nsddata" / "experiments" / "nsd" / "nsd_expdesign.mat"
+    design.parent.mkdir(parents=True)
+    design.touch()
+    subjects = yaml.safe_load((folder / config).read_text())["datasets"][name]["subjects"]
+    for subject in subjects:
+        (tmp_path / "hcp" / subject).mkdir(parents=True)
+    places = {"NSD_FOLDER": str(tmp_path / "nsd"), "HCP_FOLDER": str(tmp_path / "hcp")}
+    run = run_workflow(folder, "-n", configs=[config], **places)
+    assert run.returncode == 0, run.stdout + run.stderr
+    jobs = _count_jobs(run.stdout + run.stderr)
+    assert jobs["responses"] == n_subjects
+    assert jobs["stimuli"] == 1
+    # Others have preprocessed the volumes.
+    assert not {"list_files", "preprocess"} & set(jobs)

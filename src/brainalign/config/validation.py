@@ -18,12 +18,14 @@ from brainalign.raw.fmri_options import FMRIDatasetOptions
 from brainalign.raw.images import resize_image
 from brainalign.raw.movies import MovieCollection, RawMovieDataset
 from brainalign.raw.options import MovieDatasetOptions, RecordedDataset, SpikeDatasetOptions
+from brainalign.raw.published.options import PublishedVoxelDataset
 from brainalign.raw.recording import RawDataset, StimulusCollection
 from brainalign.raw.registry import open_raw_dataset
 from brainalign.stimuli.build import divide_stimuli, find_duplicates
 from brainalign.stimuli.movies import build_movie_stimuli
 
 Finding = BrainalignError | str
+_ImageDataset = SpikeDatasetOptions | FMRIDatasetOptions | PublishedVoxelDataset
 
 
 def validate_experiment(config: Config) -> Iterator[Finding]:
@@ -127,8 +129,6 @@ def _check_dataset(name: str, options: RecordedDataset, needs_stimuli: bool) -> 
     except BrainalignError as error:
         yield _locate(error, f"data set '{name}'")
         return
-    if not isinstance(options, SpikeDatasetOptions):
-        return
     for problem in problems:
         yield _locate(problem, f"data set '{name}'")
     if problems:
@@ -138,7 +138,7 @@ def _check_dataset(name: str, options: RecordedDataset, needs_stimuli: bool) -> 
     if isinstance(options, MovieDatasetOptions):
         yield from _check_movies(name, options, dataset)
         return
-    if not isinstance(options, SpikeDatasetOptions):
+    if not isinstance(options, _ImageDataset):
         return
     try:
         collection = dataset.read_stimuli()
@@ -196,7 +196,7 @@ def _find_region_problems(
 
 def _check_stimuli(
     name: str,
-    options: SpikeDatasetOptions | FMRIDatasetOptions,
+    options: _ImageDataset,
     collection: StimulusCollection,
 ) -> Iterator[Finding]:
     stimulus = np.asarray(sorted(map(str, collection.table.index)), dtype=np.str_)
@@ -225,7 +225,7 @@ def _check_stimuli(
 def _decode(
     collection: StimulusCollection,
     stimulus: np.ndarray,
-    options: SpikeDatasetOptions | FMRIDatasetOptions,
+    options: _ImageDataset,
     problems: list[BrainalignError],
 ) -> Iterator[np.ndarray]:
     """Decode images one at a time; one that cannot be decoded stands for itself alone."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +201,50 @@ def read_movie_frames(path: Path) -> np.ndarray:
     with _open_stack(path) as stack:
         pages = [np.asarray(page) for page in ImageSequence.Iterator(stack)]
     return np.stack([to_rgb(page, path) for page in pages])
+
+
+@dataclass(frozen=True)
+class FrameSource:
+    """Frames of a movie, decoded one at a time.
+
+    Parameters
+    ----------
+    n_frames : int
+        How many there are.
+    read : callable
+        Gives the pixels of a frame, from 0, as an array of shape (y, x, 3), uint8.
+    """
+
+    n_frames: int
+    read: Callable[[int], np.ndarray]
+
+
+def open_frames(path: Path) -> FrameSource:
+    """Open the frames of a movie one by one.
+
+    Parameters
+    ----------
+    path : Path
+        A folder of frames in the order of their names, or an npy file of shape
+        (frame, y, x[, 3]); of both only the asked frames are read.
+
+    Raises
+    ------
+    InputError, CorruptDataError
+        As :func:`count_frames`; also if the format is another one.
+    """
+    if path.is_dir():
+        files = _list_frame_files(path)
+        return FrameSource(len(files), lambda number: decode_image_file(files[number]))
+    _check_format(path)
+    if path.suffix != ".npy":
+        raise InputError(
+            "frames of this format are not read one by one",
+            where=path,
+            expected="a folder of frames, or .npy",
+        )
+    array = _open_array(path)
+    return FrameSource(len(array), lambda number: to_rgb(np.asarray(array[number]), path))
 
 
 def _list_frame_files(path: Path) -> list[Path]:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 
 from brainalign.raw.dataset_options import RecordedDataset as RecordedDataset
 from brainalign.raw.fmri_options import BIDSDataset, SimulatedFMRIDataset
+from brainalign.raw.published.options import HCPMoviesDataset, NSDDataset
 from brainalign.raw.simulate.options import SimulatedITOptions
 from brainalign.raw.simulate.retina_options import SimulatedRetinaOptions
 from brainalign.raw.simulate.sort_options import (
@@ -293,6 +294,8 @@ DatasetOptions = Annotated[
     | Onken2016MoviesOptions
     | SimulatedFMRIDataset
     | BIDSDataset
+    | NSDDataset
+    | HCPMoviesDataset
     | SpikeSortsDataset
     | SimulatedITSortsDataset
     | SimulatedRetinaArrayDataset,

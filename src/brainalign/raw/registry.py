@@ -27,6 +27,8 @@ READERS = {
     "onken2016_movies": "brainalign.raw.onken2016_movies:Onken2016Movies",
     "simulated_fmri": "brainalign.raw.bids.dataset:BIDSFolder",
     "bids": "brainalign.raw.bids.dataset:BIDSFolder",
+    "nsd": "brainalign.raw.published.nsd:NaturalScenes",
+    "hcp_movies": "brainalign.raw.published.hcp_movies:HCPMovies",
     "spike_sorts": "brainalign.raw.sorted_dataset:open_sorted_dataset",
     "simulated_it_sorts": "brainalign.raw.sorted_dataset:open_sorted_dataset",
     "simulated_retina_array": "brainalign.raw.sorted_dataset:open_sorted_dataset",

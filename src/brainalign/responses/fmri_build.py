@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
+import re
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-import dask.array as da
 import nibabel as nib
 import numpy as np
 import pandas as pd
@@ -28,16 +27,9 @@ from brainalign.responses.fmri_runs import (
     list_lags,
     plan_runs,
 )
-from brainalign.responses.normalisation import apply_session_statistics, compute_session_statistics
-from brainalign.responses.reliability import (
-    classify_units,
-    estimate_noise_ceiling,
-    split_half_reliability,
-)
+from brainalign.responses.voxel_summary import describe_variables, summarise_voxels
 from brainalign.stimuli.read import StimulusSplits
-
-_MB = 1_000_000
-_VOXELS_PER_BLOCK = 2048  # whose z-scores are in memory while reliabilities are computed
+from brainalign.stores.spill import allocate_array, make_lazy
 
 
 def build_fmri_responses(
@@ -83,10 +75,16 @@ def build_fmri_responses(
     presentations = store.presentations
     stimulus = presentations["stimulus"].to_numpy(dtype=np.str_)
     session = presentations["session"].to_numpy(dtype=np.str_)
-    names = np.unique(session)
     training = mark_training(stimulus, splits)
-    statistics, summary = _summarise_voxels(store, stimulus, session, names, training, options)
-    return _compose_dataset(store, plans, voxels, names, statistics, summary, options)
+    statistics, summary = summarise_voxels(
+        store.response,
+        {"constant": store.constant, "not_finite": store.not_finite},
+        stimulus,
+        session,
+        training,
+        options,
+    )
+    return _compose_dataset(store, plans, voxels, statistics, summary, options)
 
 
 class _Gathered:
@@ -95,16 +93,17 @@ class _Gathered:
     def __init__(self, plans: list[RunPlan], n_voxels: int, options: FMRIResponseOptions) -> None:
         self.starts = np.cumsum([0, *(len(plan.presentations) for plan in plans)])
         self.volume_starts = np.cumsum([0, *(plan.header.n_volumes for plan in plans)])
-        n_rows, budget = int(self.starts[-1]), options.in_memory_mb * _MB
-        self.response = _allocate((n_rows, n_voxels), budget)
+        n_rows, budget = int(self.starts[-1]), options.in_memory_mb
+        self.response = allocate_array((n_rows, n_voxels), np.float32, budget)
         self.not_finite = np.zeros(n_voxels, dtype=bool)
         self.constant = np.zeros(n_voxels, dtype=bool)
         self.cleaned: np.ndarray | None = None
         self.windows: np.ndarray | None = None
         if options.estimate == "time_series":
             n_lags = len(list_lags(options, plans[0].tr_s))
-            self.cleaned = _allocate((int(self.volume_starts[-1]), n_voxels), budget)
-            self.windows = _allocate((n_rows, n_lags, n_voxels), budget)
+            n_volumes = int(self.volume_starts[-1])
+            self.cleaned = allocate_array((n_volumes, n_voxels), np.float32, budget)
+            self.windows = allocate_array((n_rows, n_lags, n_voxels), np.float32, budget)
         self.presentations = pd.concat(
             [
                 plan.presentations.assign(session=plan.run.session, run=plan.run.run)
@@ -144,14 +143,6 @@ class _Gathered:
             self.presentations = self.presentations[kept].reset_index(drop=True)
 
 
-def _allocate(shape: tuple[int, ...], budget_bytes: int) -> np.ndarray:
-    """Make an array in memory, or in a file without a name where it would be too large."""
-    if 4 * int(np.prod(shape, dtype=object)) <= budget_bytes:
-        return np.empty(shape, dtype=np.float32)
-    with tempfile.TemporaryFile() as file:
-        return np.memmap(file, dtype=np.float32, mode="w+", shape=shape)
-
-
 def _gather_runs(plans: list[RunPlan], voxels: Voxels, options: FMRIResponseOptions) -> _Gathered:
     gathered = _Gathered(plans, len(voxels.index), options)
     if options.estimate == "glmsingle":
@@ -189,68 +180,19 @@ def _check_grids(plans: list[RunPlan]) -> None:
         check_same_grid(plan.header, first.shape, first.affine, f"the first run {first.path.name}")
 
 
-def _summarise_voxels(
-    store: _Gathered,
-    stimulus: np.ndarray,
-    session: np.ndarray,
-    names: np.ndarray,
-    training: np.ndarray,
-    options: FMRIResponseOptions,
-) -> tuple[list[tuple[np.ndarray, np.ndarray]], dict[str, np.ndarray]]:
-    n_voxels = store.response.shape[1]
-    shape = (len(training), len(names), n_voxels)
-    mean, sd = np.empty(shape, np.float32), np.empty(shape, np.float32)
-    summary: dict[str, np.ndarray] = {
-        name: np.full(n_voxels, np.nan, np.float32)
-        for name in ("reliability", "noise_ceiling", "single_trial_ceiling")
-    }
-    status = np.full(n_voxels, "ok", dtype="<U15")
-    everything = np.ones(len(stimulus), dtype=bool)
-    for start in range(0, n_voxels, _VOXELS_PER_BLOCK):
-        block = slice(start, start + _VOXELS_PER_BLOCK)
-        values = np.asarray(store.response[:, block])
-        for fold, row in enumerate(training):
-            mean[fold, :, block], sd[fold, :, block] = compute_session_statistics(
-                values, session, names, row
-            )
-        described = apply_session_statistics(
-            values, session, names, *compute_session_statistics(values, session, names, everything)
-        )
-        status[block] = classify_units(values, stimulus, options.min_repeated_stimuli)
-        ceiling = estimate_noise_ceiling(
-            described, stimulus, min_repeated_stimuli=options.min_repeated_stimuli
-        )
-        summary["noise_ceiling"][block] = ceiling.repeat_mean
-        summary["single_trial_ceiling"][block] = ceiling.single_trial
-        summary["reliability"][block] = split_half_reliability(
-            described,
-            stimulus,
-            n_splits=options.n_half_splits,
-            seed=options.seed,
-            min_repeated_stimuli=options.min_repeated_stimuli,
-        )
-    status[store.constant] = "constant"
-    status[store.not_finite] = "not_finite"
-    for values in summary.values():
-        values[status != "ok"] = np.nan
-    return list(zip(mean, sd, strict=True)), {"unit_status": status, **summary}
-
-
 def _compose_dataset(
     store: _Gathered,
     plans: list[RunPlan],
     voxels: Voxels,
-    names: np.ndarray,
-    statistics: list[tuple[np.ndarray, np.ndarray]],
+    statistics: dict[str, np.ndarray],
     summary: dict[str, np.ndarray],
     options: FMRIResponseOptions,
 ) -> xr.Dataset:
     presentations = store.presentations
     stimulus = presentations["stimulus"].to_numpy(dtype=np.str_)
     variables: dict[str, object] = {
-        "response": (("presentation", "unit"), _make_lazy(store.response)),
-        "training_mean": (("fold", "session_name", "unit"), np.stack([m for m, _ in statistics])),
-        "training_sd": (("fold", "session_name", "unit"), np.stack([sd for _, sd in statistics])),
+        "response": (("presentation", "unit"), make_lazy(store.response)),
+        **{name: (("fold", "session_name", "unit"), one) for name, one in statistics.items()},
         "reference_volume": (("x", "y", "z"), _read_first_volume(plans[0].header.path)),
         "affine": (("row", "column"), voxels.affine),
         **{name: ("unit", values) for name, values in summary.items()},
@@ -266,11 +208,11 @@ def _compose_dataset(
         "session": ("presentation", presentations["session"].to_numpy(dtype=np.str_)),
         "run": ("presentation", presentations["run"].to_numpy(dtype=np.str_)),
         "onset": ("presentation", presentations["onset_s"].to_numpy(dtype=np.float64)),
-        "session_name": names,
+        "session_name": np.unique(presentations["session"].to_numpy(dtype=np.str_)),
     }
     if store.cleaned is not None and store.windows is not None:
-        variables["cleaned_series"] = (("volume", "unit"), _make_lazy(store.cleaned))
-        variables["onset_locked"] = (("presentation", "lag", "unit"), _make_lazy(store.windows))
+        variables["cleaned_series"] = (("volume", "unit"), make_lazy(store.cleaned))
+        variables["onset_locked"] = (("presentation", "lag", "unit"), make_lazy(store.windows))
         coords["lag"] = list_lags(options, plans[0].tr_s) * plans[0].tr_s
         lengths = [plan.header.n_volumes for plan in plans]
         coords["volume_run"] = ("volume", np.repeat([plan.run.run for plan in plans], lengths))
@@ -290,17 +232,19 @@ def _compose_dataset(
             "estimate": options.estimate,
             "standardisation": options.standardisation,
             "repetition_time_s": plans[0].tr_s,
+            "space": _find_space(plans[0].header.path),
         },
     )
-    _describe(dataset, options)
+    by_standardisation = {"percent": "percent", "zscore": "standard deviation"}
+    how = "percent" if options.estimate == "glmsingle" else options.standardisation
+    describe_variables(dataset, options.estimate, by_standardisation.get(how, "scanner unit"))
     return dataset
 
 
-def _make_lazy(values: np.ndarray) -> np.ndarray | da.Array:
-    """Leave small arrays as they are; those in a file are written chunk by chunk."""
-    if not isinstance(values, np.memmap):
-        return values
-    return da.from_array(values, chunks=("auto", *values.shape[1:]), asarray=False)
+def _find_space(path: Path) -> str:
+    """Read the space of volumes from their name; without one it is the subject's own."""
+    found = re.search(r"_space-([A-Za-z0-9]+)_", path.name)
+    return found[1] if found else "subject"
 
 
 def _read_first_volume(path: Path) -> np.ndarray:
@@ -308,40 +252,3 @@ def _read_first_volume(path: Path) -> np.ndarray:
     # A slice of the proxy reads one volume only.
     first = image.dataobj[..., 0]  # type: ignore[attr-defined, unused-ignore]
     return np.nan_to_num(np.asarray(first, dtype=np.float32))
-
-
-def _describe(dataset: xr.Dataset, options: FMRIResponseOptions) -> None:
-    unit = {"percent": "percent", "zscore": "standard deviation", "none": "scanner unit"}[
-        options.standardisation if options.estimate != "glmsingle" else "percent"
-    ]
-    descriptions = {
-        "response": (f"response to a presentation ({options.estimate})", unit),
-        "training_mean": ("mean over presentations of training stimuli", unit),
-        "training_sd": ("standard deviation over presentations of training stimuli", unit),
-        "cleaned_series": ("series without drifts and confounds", unit),
-        "onset_locked": ("cleaned series after each onset", unit),
-        "reference_volume": ("first volume of the first run", "scanner unit"),
-        "affine": ("from voxel indices to mm", "mm"),
-        "unit_status": ("ok, or why the voxel is left out of means", "1"),
-        "reliability": ("split-half reliability, Spearman-Brown corrected", "1"),
-        "noise_ceiling": ("explainable share of the variance of the mean over repeats", "1"),
-        "single_trial_ceiling": ("explainable share of the variance of one presentation", "1"),
-        "unit": ("voxel id, its indices", "1"),
-        "area": ("region of the voxel", "1"),
-        "voxel_index": ("voxel indices, from 0", "1"),
-        "coordinate_mm": ("place in the space of the volumes", "mm"),
-        "axis": ("axes of the volumes", "1"),
-        "stimulus": ("id of the presented stimulus", "1"),
-        "repeat": ("number of the presentation among those of its stimulus, from 0", "1"),
-        "session": ("session of the presentation", "1"),
-        "run": ("run of the presentation", "1"),
-        "onset": ("stimulus onset after the start of the run", "s"),
-        "session_name": ("sessions, for the training statistics", "1"),
-        "lag": ("time after the volume of the onset", "s"),
-        "volume_run": ("run of the volume", "1"),
-        "volume_session": ("session of the volume", "1"),
-        "volume_time": ("start of the volume after the start of its run", "s"),
-    }
-    for name, variable in dataset.variables.items():
-        long_name, units = descriptions.get(str(name), (str(name).replace("_", " "), "1"))
-        variable.attrs.update({"long_name": long_name, "units": units})

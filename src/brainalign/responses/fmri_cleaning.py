@@ -15,8 +15,8 @@ from nilearn.glm.first_level.design_matrix import create_cosine_drift
 from nilearn.interfaces.fmriprep import load_confounds
 
 from brainalign.errors import InputError
-from brainalign.raw.bids.dataset import BOLDRun
 from brainalign.raw.bids.events import read_table
+from brainalign.raw.bids.runs import BOLDRun
 from brainalign.responses.fmri_options import ConfoundOptions
 
 _ROUNDING = 1e-7  # of a constant series that was scaled in single precision

@@ -155,7 +155,8 @@ def prepare_series(series: np.ndarray, nuisance: np.ndarray, standardisation: st
     """
     mean = series.mean(axis=0, dtype=np.float64)
     series -= mean.astype(series.dtype)
-    deviation = series.std(axis=0, dtype=np.float64)
+    # numpy's own standard deviation would make copies of the series.
+    deviation = np.sqrt(np.einsum("tv,tv->v", series, series) / len(series))
     constant = deviation <= 1e-7 * np.maximum(np.abs(mean), 1e-12)
     series[:, constant] = 0
     if standardisation == "percent":

@@ -87,7 +87,36 @@ class RegionOptions(Options):
         return self
 
 
-class FMRIResponseOptions(Options):
+class VoxelResponseOptions(Options):
+    """What every response store of voxels is made with: memory, normalisation, reliability."""
+
+    in_memory_mb: int = Field(
+        2000,
+        ge=1,
+        description="Larger responses are gathered in a file and written chunk by chunk, in MB.",
+    )
+    normalisation: Literal["session_zscore", "none"] = Field(
+        "session_zscore",
+        description="What methods see: responses z-scored per session and voxel with the mean and "
+        "SD over the presentations of training stimuli, or as they are.",
+    )
+    n_half_splits: int = Field(
+        100, description="Random halves of the repeats for the reliability.", ge=1, le=10_000
+    )
+    min_repeated_stimuli: int = Field(
+        10,
+        description="A voxel needs this many stimuli with two or more repeats for a reliability "
+        "and a noise ceiling.",
+        ge=3,
+    )
+    by_area: bool = Field(
+        True,
+        description="Fit and score each region by itself as well, beside all voxels together.",
+    )
+    seed: int = Field(0, description="Seed of the half splits.", ge=0)
+
+
+class FMRIResponseOptions(VoxelResponseOptions):
     """From BOLD volumes to one response per presentation and voxel, and its reliability."""
 
     regions: RegionOptions = Field(RegionOptions(), description="Voxels and their regions.")
@@ -133,30 +162,6 @@ class FMRIResponseOptions(Options):
     n_parallel_runs: int = Field(
         1, ge=1, description="Runs that are read at once, each by a thread of its own."
     )
-    in_memory_mb: int = Field(
-        2000,
-        ge=1,
-        description="Larger responses are gathered in a file and written chunk by chunk, in MB.",
-    )
-    normalisation: Literal["session_zscore", "none"] = Field(
-        "session_zscore",
-        description="What methods see: responses z-scored per session and voxel with the mean and "
-        "SD over the presentations of training stimuli, or as they are.",
-    )
-    n_half_splits: int = Field(
-        100, description="Random halves of the repeats for the reliability.", ge=1, le=10_000
-    )
-    min_repeated_stimuli: int = Field(
-        10,
-        description="A voxel needs this many stimuli with two or more repeats for a reliability "
-        "and a noise ceiling.",
-        ge=3,
-    )
-    by_area: bool = Field(
-        True,
-        description="Fit and score each region by itself as well, beside all voxels together.",
-    )
-    seed: int = Field(0, description="Seed of the half splits.", ge=0)
 
     @model_validator(mode="after")
     def _check_model(self) -> FMRIResponseOptions:

@@ -10,8 +10,9 @@ import numpy as np
 from nilearn.image import resample_to_img
 
 from brainalign.errors import BrainalignError, CorruptDataError, InputError
-from brainalign.raw.bids.dataset import BIDSFolder, BOLDRun
+from brainalign.raw.bids.dataset import BIDSFolder
 from brainalign.raw.bids.events import read_table
+from brainalign.raw.bids.runs import BOLDRun
 from brainalign.raw.bids.volumes import VolumeHeader, check_same_grid, read_header, read_volume
 from brainalign.responses.fmri_options import RegionOptions
 

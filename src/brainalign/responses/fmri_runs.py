@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from brainalign.errors import InputError
-from brainalign.raw.bids.dataset import BIDSFolder, BOLDRun
+from brainalign.raw.bids.dataset import BIDSFolder
+from brainalign.raw.bids.runs import BOLDRun
 from brainalign.raw.bids.volumes import VolumeHeader, read_voxels
 from brainalign.responses.fmri_blocks import average_windows, join_blocks, lock_to_onsets
 from brainalign.responses.fmri_cleaning import clean_series, compose_nuisance, read_confounds

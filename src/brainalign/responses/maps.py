@@ -29,12 +29,20 @@ class VoxelGrid:
         From voxel indices to mm.
     background : array of shape (x, y, z)
         A volume of the subject to draw maps on.
+    space : str
+        What the mm are measured in: ``subject``, or the name of a template.
     """
 
     unit: np.ndarray
     index: np.ndarray
     affine: np.ndarray
     background: np.ndarray
+    space: str = "subject"
+
+    @property
+    def is_mni(self) -> bool:
+        """Whether the mm are those of a template of the Montreal Neurological Institute."""
+        return self.space.startswith("MNI")
 
 
 def read_voxel_grid(path: Path) -> VoxelGrid:
@@ -59,7 +67,8 @@ def read_voxel_grid(path: Path) -> VoxelGrid:
     background = store["reference_volume"].values
     if (index < 0).any() or (index >= background.shape).any():
         raise CorruptDataError("voxels lie outside the volume", where=path)
-    return VoxelGrid(read_labels(store, "unit"), index, store["affine"].values, background)
+    space = str(store.attrs.get("space", "subject"))
+    return VoxelGrid(read_labels(store, "unit"), index, store["affine"].values, background, space)
 
 
 def read_voxel_values(path: Path, group: str, variable: str, grid: VoxelGrid) -> np.ndarray:

@@ -17,6 +17,9 @@ RESPONSE_BUILDERS: dict[tuple[str, str], str] = {
     ("spikes", "images"): "brainalign.responses.build:build_spike_responses",
     ("spikes", "movies"): "brainalign.responses.movies:build_movie_responses",
     ("fmri", "images"): "brainalign.responses.fmri_build:build_fmri_responses",
+    ("fmri_responses", "images"): (
+        "brainalign.responses.published_build:build_published_responses"
+    ),
 }
 
 

@@ -16,6 +16,10 @@ from brainalign.raw.images import resize_image
 from brainalign.raw.recording import StimulusCollection
 from brainalign.stimuli.options import SplitOptions, StimuliOptions
 from brainalign.stimuli.splits import assign_splits, split_stimuli
+from brainalign.stores.spill import allocate_array, make_lazy
+
+# More pictures than this are gathered in a file, in MB; the rule asks for twice as much.
+_IN_MEMORY_MB = 1000
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,7 @@ def build_image_stimuli(
     for name in ("category", "exemplar", "kind", "caption"):
         if name in table.columns:
             coords[name] = ("stimulus", table[name].to_numpy(dtype=np.str_))
-    variables: dict[str, Any] = {"image": (("stimulus", "y", "x", "channel"), image)}
+    variables: dict[str, Any] = {"image": (("stimulus", "y", "x", "channel"), make_lazy(image))}
     variables |= _encode_labels(table, coords)
     variables |= _encode_factors(table, collection.factors, coords)
     dataset = xr.Dataset(variables, coords={**coords, "channel": ["red", "green", "blue"]})
@@ -126,7 +130,8 @@ def _read_images(
         if image_size is not None:
             pixels = resize_image(pixels, image_size)
         if image is None:
-            image = np.empty((len(stimulus), *pixels.shape), dtype=np.uint8)
+            shape = (len(stimulus), *pixels.shape)
+            image = allocate_array(shape, np.uint8, _IN_MEMORY_MB)
         if pixels.shape != image.shape[1:]:
             raise InputError(
                 "images have different sizes",

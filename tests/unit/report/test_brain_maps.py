@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 
-from bids_files import build, write_bids
+from bids_files import build, name_run, write_bids
 from brainalign.report.artifacts import Artifact, Run
 from brainalign.report.blocks import iterate_pictures
 from brainalign.report.figures.brain_maps import draw_brain_map
+from brainalign.report.figures.glass_brain import draw_glass_brain
 from brainalign.report.sections.brain_maps import compose_brain_maps
 from brainalign.stores.manifest import read_manifest
 from command_line import Command
@@ -23,6 +25,36 @@ def test_every_subject_of_volumes_has_a_map(tmp_path: Path, command: Command) ->
     assert section is not None
     [picture] = iterate_pictures(section.blocks)
     assert picture.alt.startswith("Slices of subject 01 with the noise ceiling of 100 voxels")
+
+
+def test_volumes_in_a_template_are_drawn_as_a_glass_brain(tmp_path: Path, command: Command) -> None:
+    bids, space = write_bids(tmp_path / "bids"), "MNI152NLin2009cAsym"
+    home = bids / "derivatives" / "prep" / "sub-01" / "func"
+    home.mkdir(parents=True)
+    for run in ("01", "02"):
+        name = f"sub-01_task-see_run-{run}_space-{space}_desc-preproc_bold.nii.gz"
+        shutil.copy(name_run(bids, run, "bold.nii.gz"), home / name)
+    ways = {"kind": "none", "derivatives": "derivatives/prep"}
+    assert build(command, bids, preprocessing=ways, space=space).status == 0
+    path = tmp_path / "responses.zarr"
+    section = compose_brain_maps(
+        Run(responses={("lab", "01"): Artifact(path, read_manifest(path))})
+    )
+    assert section is not None
+    [picture] = iterate_pictures(section.blocks)
+    assert picture.alt.startswith("Glass brain of subject 01")
+    assert picture.file.endswith(".png")
+
+
+def test_only_voxels_with_a_value_are_painted_in_a_glass_brain() -> None:
+    volume = np.full((20, 24, 20), np.nan)
+    affine = np.diag([8.0, 8, 8, 1])
+    affine[:3, 3] = (-80, -110, -70)
+    volume[6, 5, 10] = 0.9
+    figure = draw_glass_brain(volume, affine, "01", "share")
+    images = [image for axes in figure.axes for image in axes.images]
+    # The voxel is seen in its own half, from the back and from the top.
+    assert sum(np.ma.count(image.get_array()) for image in images) == 3
 
 
 def test_a_run_without_volumes_has_no_maps() -> None:

@@ -70,7 +70,7 @@ def test_large_responses_are_written_chunk_by_chunk(
     bids: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = _build(bids, estimate="time_series")
-    monkeypatch.setattr("brainalign.responses.fmri_build._MB", 1000)
+    monkeypatch.setattr("brainalign.stores.spill._MB", 1000)
     large = _build(bids, estimate="time_series", in_memory_mb=1)
     assert large["response"].chunks is not None
     for name in ("response", "cleaned_series", "onset_locked", "noise_ceiling"):

@@ -16,8 +16,9 @@ from nilearn.masking import compute_epi_mask
 
 from brainalign import __version__
 from brainalign.errors import CorruptDataError, InputError
-from brainalign.raw.bids.dataset import BIDSFolder, BOLDRun
+from brainalign.raw.bids.dataset import BIDSFolder
 from brainalign.raw.bids.files import parse_name
+from brainalign.raw.bids.runs import BOLDRun
 from brainalign.raw.bids.volumes import (
     VolumeHeader,
     check_same_grid,

@@ -2,8 +2,8 @@
 
 Parameters follow from Gauss-Newton steps on the difference to the reference (Friston et al. 1995,
 with the derivatives of the reference as in Baker & Matthews 2004); interpolation is by the cubic
-splines of scipy. Registration by mutual information (dipy) was tried first: on volumes of a few
-thousand voxels its histogram is too coarse for motion below a fifth of a voxel.
+splines of scipy. Volumes of one series differ by little but motion, so their squared differences
+do, and registration across contrasts by mutual information is not needed.
 """
 
 from __future__ import annotations

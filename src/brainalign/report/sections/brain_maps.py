@@ -7,6 +7,7 @@ import numpy as np
 from brainalign.report.artifacts import Artifact, Run
 from brainalign.report.blocks import Block, FigureGroup, Heading, Section, Text
 from brainalign.report.figures.brain_maps import draw_brain_map
+from brainalign.report.figures.glass_brain import draw_glass_brain
 from brainalign.report.names import make_slug, write_count
 from brainalign.report.pictures import Picture, encode_figure
 from brainalign.responses.maps import fill_volume, read_voxel_grid, read_voxel_values
@@ -15,7 +16,8 @@ from brainalign.stores.read import open_store
 _READING = (
     "Noise ceiling of every voxel on axial slices of the subject's first functional volume; the "
     "subject's left is on the left. brainalign map writes this and any other value per voxel as a "
-    "NIfTI volume."
+    "NIfTI volume. Subjects whose volumes lie in MNI space are drawn as a glass brain instead: the "
+    "largest value along each line of sight: left half, from the back, right half, from the top."
 )
 _VARIABLE = "noise_ceiling"
 
@@ -36,7 +38,7 @@ def compose_brain_maps(run: Run) -> Section | None:
             if _has_voxels(run.responses[dataset, subject])
         ]
         if pictures:
-            caption = f"{dataset}: noise ceiling per voxel, one row of slices per subject."
+            caption = f"{dataset}: noise ceiling per voxel, one row per subject."
             blocks += [Heading(dataset), FigureGroup(pictures, caption)]
     return Section("brain-maps", "Brain maps", [Text(_READING), *blocks]) if blocks else None
 
@@ -52,12 +54,13 @@ def _draw_subject(artifact: Artifact, dataset: str, subject: str) -> Picture:
     known = values[np.isfinite(values)]
     median = f"{np.median(known):.2f}" if len(known) else "unknown"
     count = write_count(len(values), "voxel")
-    alt = f"Slices of subject {subject} with the noise ceiling of {count}; median {median}."
-    figure = draw_brain_map(
-        fill_volume(values, grid),
-        grid.background,
-        grid.affine,
-        f"{subject} · {count}",
-        "noise ceiling (share)",
-    )
-    return encode_figure(figure, make_slug("map", dataset, subject), alt)
+    title, label = f"{subject} · {count}", "noise ceiling (share)"
+    volume, name = fill_volume(values, grid), make_slug("map", dataset, subject)
+    shown = "Glass brain" if grid.is_mni else "Slices"
+    alt = f"{shown} of subject {subject} with the noise ceiling of {count}; median {median}."
+    if grid.is_mni:
+        figure = draw_glass_brain(volume, grid.affine, title, label)
+        # Projections are pictures with hundreds of outlines; as pixels they stay small.
+        return encode_figure(figure, name, alt, file_format="png")
+    figure = draw_brain_map(volume, grid.background, grid.affine, title, label)
+    return encode_figure(figure, name, alt)

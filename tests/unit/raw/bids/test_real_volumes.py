@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from brainalign.errors import InputError
-from brainalign.raw.bids.dataset import BOLDRun, settle_repetition_time
+from brainalign.raw.bids.runs import BOLDRun, settle_repetition_time
 from brainalign.raw.bids.volumes import read_header, read_voxels
 from command_line import Command
 

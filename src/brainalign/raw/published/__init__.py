@@ -1,0 +1,1 @@
+"""Published data sets of responses per voxel that others have prepared."""
