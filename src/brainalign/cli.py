@@ -44,6 +44,9 @@ VERBS: dict[str, Verb] = {
         "brainalign.features.training_command", "train a small backbone on the simulated world"
     ),
     "features": Verb("brainalign.features.command", "extract features of stimuli"),
+    "train-prior": Verb(
+        "brainalign.methods.image_prior.command", "train the image prior of a data set"
+    ),
     "fit": Verb("brainalign.methods.fit_command", "fit a method with all seeds and folds"),
     "predict": Verb("brainalign.methods.predict_command", "embed test stimuli and responses"),
     "score": Verb("brainalign.evaluation.score_command", "score predictions"),

@@ -9,6 +9,7 @@ from pydantic_core import InitErrorDetails
 
 from brainalign.evaluation.options import EvaluationOptions
 from brainalign.features.options import BackboneOptions
+from brainalign.methods.image_prior.options import ImagePriorOptions
 from brainalign.methods.registry import METHODS, get_method_options
 from brainalign.options import Options, suggest_name
 from brainalign.raw.options import DatasetOptions, Name
@@ -73,6 +74,9 @@ class Config(Options):
     )
     backbones: dict[Name, BackboneOptions] = Field(
         {}, description="Models and layers that read the stimuli, by name."
+    )
+    image_priors: dict[Name, ImagePriorOptions] = Field(
+        {}, description="Diffusion models of stimulus images, by name; methods choose one."
     )
     methods: dict[Name, MethodOptions] = Field(
         {},

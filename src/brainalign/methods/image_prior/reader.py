@@ -1,0 +1,261 @@
+"""Predictors that read category, pose, position and size from images.
+
+They know nothing of responses, latents or critics, so that they can judge what edits change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy, log_softmax
+
+from brainalign.methods.image_prior.encoder import ImageEncoder
+from brainalign.methods.image_prior.options import CATEGORY
+from brainalign.training.batches import draw_batches
+from brainalign.training.checkpoint import digest_content
+from brainalign.training.loop import train_module
+from brainalign.training.options import TrainingOptions
+from brainalign.training.progress import Report
+from brainalign.training.randomness import derive_seed, isolate_torch_randomness
+
+_DIMENSION = 128
+_DROPOUT = 0.3
+
+
+@dataclass(frozen=True)
+class AttributeTable:
+    """What is known of a set of stimuli.
+
+    Attributes
+    ----------
+    category : array of shape (n_stimuli,), int64
+        Number of the category; -1 where unknown.
+    factor : array of shape (n_stimuli, n_factors), float32
+        Standardised factors; NaN where unknown.
+    """
+
+    category: np.ndarray
+    factor: np.ndarray
+
+    def take(self, rows: np.ndarray) -> AttributeTable:
+        """Take some stimuli."""
+        return AttributeTable(self.category[rows], self.factor[rows])
+
+
+class AttributeReader(nn.Module):
+    """A convolutional network with a classifier and a regression on top.
+
+    Parameters
+    ----------
+    n_channels : int
+        Channels of an image.
+    n_categories, n_factors : int
+        What is read; either may be 0.
+    """
+
+    def __init__(self, n_channels: int, n_categories: int, n_factors: int) -> None:
+        super().__init__()
+        self.n_categories = n_categories
+        self.encoder = ImageEncoder(n_channels, _DIMENSION)
+        self.dropout = nn.Dropout(_DROPOUT)
+        self.head = nn.Linear(_DIMENSION, n_categories + n_factors)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Read images.
+
+        Parameters
+        ----------
+        image : tensor of shape (n_images, n_channels, y, x)
+            Between -1 and 1.
+
+        Returns
+        -------
+        reading : tensor of shape (n_images, n_categories + n_factors)
+            Log probabilities of the categories, then standardised factors.
+        """
+        code = self.dropout(nn.functional.silu(self.encoder(image)))
+        logits, factor = self.head(code).split(
+            [self.n_categories, self.head.out_features - self.n_categories], dim=1
+        )
+        return torch.cat([log_softmax(logits.float(), dim=1), factor.float()], dim=1)
+
+
+class ReaderTask:
+    """Reading attributes of training images, each as it is or as the prior estimates it.
+
+    Parameters
+    ----------
+    module : AttributeReader
+        What is trained.
+    options : TrainingOptions
+        Batch size.
+    training : array of shape (n_versions, n_stimuli, n_channels, y, x), float32
+        Images, and one-step estimates of them.
+    training_table : AttributeTable
+        What is known of them.
+    validation : array of shape (n_stimuli, n_channels, y, x), float32
+        Held-out images.
+    validation_table : AttributeTable
+        What is known of those.
+    """
+
+    def __init__(
+        self,
+        module: AttributeReader,
+        options: TrainingOptions,
+        training: np.ndarray,
+        training_table: AttributeTable,
+        validation: np.ndarray,
+        validation_table: AttributeTable,
+    ) -> None:
+        self.module, self.options = module, options
+        self.n_stimuli = training.shape[1]
+        self.undecayed_parameters: frozenset[str] = frozenset()
+        self._content = [training, training_table.category, training_table.factor]
+        self._training = torch.from_numpy(training)
+        self._validation = torch.from_numpy(validation)
+        self._tables = [_to_tensors(table) for table in (training_table, validation_table)]
+
+    def prepare(self, device: torch.device) -> None:
+        """Move the module and all tensors to the device."""
+        self.module.to(device)
+        self._training, self._validation = self._training.to(device), self._validation.to(device)
+        self._tables = [(c.to(device), f.to(device)) for c, f in self._tables]
+
+    def fingerprint(self) -> str:
+        """Digest of images and attributes."""
+        return digest_content(self._content)
+
+    def iterate_batches(
+        self, epoch: int, generator: np.random.Generator
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+        """Yield images in a version drawn by chance, and their attributes."""
+        category, factor = self._tables[0]
+        size = max(1, self.options.limit_batch_size(self.n_stimuli))
+        for rows in draw_batches(self.n_stimuli, size, generator):
+            version = torch.from_numpy(generator.integers(len(self._training), size=len(rows)))
+            chosen = torch.from_numpy(rows)
+            yield self._training[version, chosen], category[chosen], factor[chosen]
+
+    def compute_loss(
+        self, batch: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+    ) -> torch.Tensor:
+        """Cross-entropy of categories plus squared error of factors, where known."""
+        image, category, factor = batch
+        return self._measure(self.module(image), category, factor)
+
+    def validate(self) -> float:
+        """Minus the same loss on held-out images."""
+        return -float(self._measure(self.module(self._validation), *self._tables[1]))
+
+    def _measure(
+        self, reading: torch.Tensor, category: torch.Tensor, factor: torch.Tensor
+    ) -> torch.Tensor:
+        n_categories = self.module.n_categories
+        loss = reading.new_zeros(())
+        if n_categories and bool((category >= 0).any()):
+            loss = loss + cross_entropy(reading[:, :n_categories], category, ignore_index=-1)
+        known = torch.isfinite(factor)
+        if known.any():
+            error = reading[:, n_categories:] - torch.where(known, factor, 0)
+            loss = loss + (error.pow(2) * known).sum() / known.sum() * factor.shape[1] / 2
+        return loss
+
+
+def train_reader(
+    training: np.ndarray,
+    training_table: AttributeTable,
+    validation: np.ndarray,
+    validation_table: AttributeTable,
+    n_categories: int,
+    *,
+    epochs: int,
+    seed: int,
+    device: str = "cpu",
+    report: Report | None = None,
+) -> AttributeReader:
+    """Train the attribute predictors; see `ReaderTask` for the arrays.
+
+    Returns
+    -------
+    reader : AttributeReader
+        On the CPU, in eval mode, with the weights of the best epoch on held-out images.
+    """
+    options = TrainingOptions(epochs=epochs, batch_size=64, learning_rate=2e-3, weight_decay=0.05)
+    with isolate_torch_randomness(derive_seed(seed, "reader")):
+        reader = AttributeReader(
+            training.shape[2], n_categories, training_table.factor.shape[1]
+        )
+    task = ReaderTask(
+        reader, options, training, training_table, validation, validation_table
+    )
+    train_module(task, options, seed=seed, device=device, report=report)
+    return reader.cpu().eval()
+
+
+@torch.no_grad()
+def read_attributes(reader: AttributeReader, image: torch.Tensor) -> np.ndarray:
+    """Read images.
+
+    Parameters
+    ----------
+    reader : AttributeReader
+        Trained predictors.
+    image : tensor of shape (n_images, n_channels, y, x)
+        Between -1 and 1.
+
+    Returns
+    -------
+    reading : array of shape (n_images, n_categories + n_factors), float32
+        Probabilities of the categories, then standardised factors.
+    """
+    parts = []
+    for part in image.split(256):
+        reading = reader(part)
+        reading[:, : reader.n_categories] = reading[:, : reader.n_categories].exp()
+        parts.append(reading.cpu().numpy())
+    return np.concatenate(parts).astype(np.float32)
+
+
+def validate_reader(
+    reader: AttributeReader, image: np.ndarray, table: AttributeTable, names: list[str]
+) -> dict[str, float]:
+    """Judge the predictors on held-out images.
+
+    Parameters
+    ----------
+    reader : AttributeReader
+        Trained predictors.
+    image : array of shape (n_images, n_channels, y, x), float32
+        Images that no training has seen.
+    table : AttributeTable
+        What is known of them.
+    names : list of str
+        Names of the factors.
+
+    Returns
+    -------
+    quality : dict of str to float
+        Accuracy under ``category``, R2 under the name of each factor; NaN where nothing is known.
+    """
+    reading = read_attributes(reader, torch.from_numpy(image))
+    quality = {}
+    known = table.category >= 0
+    if reader.n_categories:
+        hit = reading[:, : reader.n_categories].argmax(axis=1) == table.category
+        quality[CATEGORY] = float(hit[known].mean()) if known.any() else float("nan")
+    for column, name in enumerate(names):
+        truth = table.factor[:, column].astype(np.float64)
+        there = np.isfinite(truth)
+        error = (reading[there, reader.n_categories + column] - truth[there]) ** 2
+        spread = np.var(truth[there]) if there.any() else 0.0
+        quality[name] = float(1 - error.mean() / spread) if spread > 0 else float("nan")
+    return quality
+
+
+def _to_tensors(table: AttributeTable) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.from_numpy(table.category), torch.from_numpy(table.factor)
