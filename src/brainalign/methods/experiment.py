@@ -45,6 +45,8 @@ class ExperimentJob:
         Where to compute.
     scratch : Path, optional
         Folder for resume checkpoints of exactly this job; the caller removes it.
+    prior : Path, optional
+        Folder of the image prior, for methods that name one.
     """
 
     method: str
@@ -55,6 +57,7 @@ class ExperimentJob:
     features: Path
     device: str = "cpu"
     scratch: Path | None = None
+    prior: Path | None = None
 
 
 @dataclass(frozen=True)

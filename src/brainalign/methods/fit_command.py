@@ -46,6 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
         responses=tuple(arguments.responses),
         features=arguments.features,
         device=str(resolve_device(options["device"])),
+        prior=arguments.prior,
         scratch=scratch,
     )
     fitted = load_experiment_module(name).fit_experiment(job)

@@ -45,6 +45,7 @@ def run(arguments: argparse.Namespace) -> None:
         responses=tuple(arguments.responses),
         features=arguments.features,
         device=str(resolve_device(options["device"])),
+        prior=arguments.prior,
     )
     fitted = FittedExperiment(*read_weights(arguments.model))
     tree = load_experiment_module(name).predict_experiment(job, fitted)

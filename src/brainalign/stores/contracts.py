@@ -142,6 +142,28 @@ CONTRACTS: dict[str, StoreContract] = {
                     }.items()
                 },
                 "presented_stimulus": _one("presentation", kind=_TEXT, required=False),
+                **{
+                    name: _one(*dimensions, kind=_FLOAT, required=False)
+                    for name, dimensions in {
+                        "group_latent": ("seed", "stimulus", "latent"),
+                        "observed_response": ("stimulus", "unit"),
+                        "reconstructed_response": ("seed", "stimulus", "unit"),
+                        "moved_latent": ("seed", "reference", "group", "strength", "latent"),
+                        "reading": ("seed", "reference", "group", "strength", "reading_column"),
+                        "control_reading": (
+                            "seed",
+                            "control",
+                            "reference",
+                            "group",
+                            "reading_column",
+                        ),
+                    }.items()
+                },
+                "synthesised_image": _one(
+                    *("seed", "reference", "group", "strength", "y", "x", "channel"),
+                    kind=_BYTE,
+                    required=False,
+                ),
             }
         },
         needs_group=True,

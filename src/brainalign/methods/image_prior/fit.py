@@ -18,7 +18,12 @@ from brainalign.methods.image_prior.folder import ImagePrior
 from brainalign.methods.image_prior.images import prepare_images
 from brainalign.methods.image_prior.network import NoiseModel
 from brainalign.methods.image_prior.options import ImagePriorOptions
-from brainalign.methods.image_prior.reader import AttributeTable, train_reader, validate_reader
+from brainalign.methods.image_prior.reader import (
+    AttributeTable,
+    ShiftRule,
+    train_reader,
+    validate_reader,
+)
 from brainalign.methods.image_prior.sampling import estimate_clean
 from brainalign.methods.image_prior.schedule import compute_alpha_bar
 from brainalign.methods.image_prior.training import train_prior
@@ -94,20 +99,17 @@ def fit_prior(
         report=ProgressReport("image prior"),
     )
     target = resolve_device(device)
-    model = NoiseModel(
-        predictor.to(target), compute_alpha_bar(options.n_levels), options.precision
-    )
+    model = NoiseModel(predictor.to(target), compute_alpha_bar(options.n_levels), options.precision)
     factors = list_attribute_factors(options.attributes, known)
     categories, tables, mean, sd = _standardise_attributes(known, factors, rows)
-    versions = estimate_versions(
-        model, images["train"], options.n_estimates, 1.0, seed, target
-    )
+    versions = estimate_versions(model, images["train"], options.n_estimates, 1.0, seed, target)
     reader = train_reader(
         versions,
         tables["train"],
         images["validation"],
         tables["validation"],
         len(categories),
+        shift=_make_shift_rule(options, factors, sd),
         epochs=options.reader_epochs,
         seed=seed,
         device=device,
@@ -179,10 +181,26 @@ def estimate_versions(
     return np.stack(versions)
 
 
+def _make_shift_rule(
+    options: ImagePriorOptions, factors: list[tuple[str, str]], sd: np.ndarray
+) -> ShiftRule:
+    """Standardised change of each factor per pixel that the content moves."""
+    names = [name for _, name in factors]
+    if not {options.horizontal_factor, options.vertical_factor} <= set(names):
+        # Shifting would make the labels wrong without anybody knowing by how much.
+        return ShiftRule(np.zeros(len(names), np.float32), np.zeros(len(names), np.float32))
+    per_pixel = options.factor_per_width / options.image_size
+    column, row = (
+        np.array([per_pixel / s if name == axis else 0 for name, s in zip(names, sd, strict=True)])
+        for axis in (options.horizontal_factor, options.vertical_factor)
+    )
+    return ShiftRule(column.astype(np.float32), row.astype(np.float32))
+
+
 def _standardise_attributes(
     known: StimulusAttributes, factors: list[tuple[str, str]], rows: dict[str, np.ndarray]
 ) -> tuple[list[str], dict[str, AttributeTable], np.ndarray, np.ndarray]:
-    """Number the categories and standardise the factors of the training stimuli."""
+    """Give categories numbers and standardise factors by those of the training stimuli."""
     named = known.category[rows["train"]]
     categories = sorted(set(named.tolist()) - {""})
     number = {name: place for place, name in enumerate(categories)}

@@ -99,15 +99,13 @@ class NoiseModel:
             From 1 to T; the network's index is one less.
         """
         index = torch.full((len(image),), level - 1, dtype=torch.int64, device=image.device)
-        with torch.autocast(
-            image.device.type, torch.bfloat16, enabled=self.precision == "bf16"
-        ):
+        with torch.autocast(image.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
             noise = self.predictor(image, index)
         return noise.to(image.dtype)
 
 
 def count_parameters(module: nn.Module) -> int:
-    """Number of trainable numbers of a module."""
+    """Count the weights of a module."""
     return sum(weight.numel() for weight in module.parameters())
 
 

@@ -22,7 +22,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "layers_per_block": 1,
         "attention_blocks": [False, True],
         "norm_groups": 8,
-        "epochs": 24,
+        "epochs": 12,
         "steps_per_epoch": 50,
         "batch_size": 32,
         "learning_rate": 1e-3,
@@ -45,6 +45,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "batch_size": 128,
         "learning_rate": 2e-4,
         "schedule": "constant",
+        "precision": "bf16",
         "averaging_decay": 0.9995,
         "reader_epochs": 60,
     },
@@ -106,13 +107,7 @@ class ImagePriorOptions(TrainingOptions):
     gradient_clip: float | None = Field(
         default=1.0, gt=0, description="Largest norm of the gradient; null: never clipped."
     )
-    weight_decay: float = Field(
-        default=0.0, ge=0, description="Decoupled weight decay of AdamW."
-    )
-    precision: Literal["fp32", "bf16"] = Field(
-        default="bf16",
-        description="Arithmetic of the forward pass; losses are fp32 in both.",
-    )
+    weight_decay: float = Field(default=0.0, ge=0, description="Decoupled weight decay of AdamW.")
     attributes: dict[str, list[str]] = Field(
         DEFAULT_ATTRIBUTES,
         description="Attributes that are read from images, and the numeric factors of the stimuli "
@@ -120,6 +115,15 @@ class ImagePriorOptions(TrainingOptions):
     )
     reader_epochs: int = Field(
         60, ge=1, description="Passes over the training stimuli for the attribute predictors."
+    )
+    horizontal_factor: str | None = Field(
+        "x",
+        description="Factor that grows as the content moves to the right: the predictors then see "
+        "shifted images, too; null: none.",
+    )
+    vertical_factor: str | None = Field("y", description="The same for moving up.")
+    factor_per_width: float = Field(
+        1.0, gt=0, description="Change of these two factors over one width of the image."
     )
     n_estimates: int = Field(
         2,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.functional import cross_entropy, log_softmax
+from torch.nn.functional import cross_entropy, log_softmax, pad
 
 from brainalign.methods.image_prior.encoder import ImageEncoder
 from brainalign.methods.image_prior.options import CATEGORY
@@ -24,6 +24,22 @@ from brainalign.training.randomness import derive_seed, isolate_torch_randomness
 
 _DIMENSION = 128
 _DROPOUT = 0.3
+# Content moves by up to this share of the width: more would leave the range of real stimuli.
+_LARGEST_SHIFT = 1 / 16
+
+
+@dataclass(frozen=True)
+class ShiftRule:
+    """How factors change as an image's content moves by one pixel.
+
+    Attributes
+    ----------
+    column, row : array of shape (n_factors,), float32
+        Change of the standardised factors per pixel to the right and per pixel upwards.
+    """
+
+    column: np.ndarray
+    row: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -101,6 +117,8 @@ class ReaderTask:
         Held-out images.
     validation_table : AttributeTable
         What is known of those.
+    shift : ShiftRule
+        What a shifted image changes; all zero for images that are not to be shifted.
     """
 
     def __init__(
@@ -111,8 +129,12 @@ class ReaderTask:
         training_table: AttributeTable,
         validation: np.ndarray,
         validation_table: AttributeTable,
+        shift: ShiftRule,
     ) -> None:
         self.module, self.options = module, options
+        self._column, self._row = torch.from_numpy(shift.column), torch.from_numpy(shift.row)
+        moves = bool(shift.column.any() or shift.row.any())
+        self._largest_shift = int(_LARGEST_SHIFT * training.shape[-1]) if moves else 0
         self.n_stimuli = training.shape[1]
         self.undecayed_parameters: frozenset[str] = frozenset()
         self._content = [training, training_table.category, training_table.factor]
@@ -125,6 +147,7 @@ class ReaderTask:
         self.module.to(device)
         self._training, self._validation = self._training.to(device), self._validation.to(device)
         self._tables = [(c.to(device), f.to(device)) for c, f in self._tables]
+        self._column, self._row = self._column.to(device), self._row.to(device)
 
     def fingerprint(self) -> str:
         """Digest of images and attributes."""
@@ -139,18 +162,38 @@ class ReaderTask:
         for rows in draw_batches(self.n_stimuli, size, generator):
             version = torch.from_numpy(generator.integers(len(self._training), size=len(rows)))
             chosen = torch.from_numpy(rows)
-            yield self._training[version, chosen], category[chosen], factor[chosen]
+            steps = generator.integers(
+                -self._largest_shift, self._largest_shift + 1, size=(2, len(rows))
+            )
+            image = shift_images(self._training[version, chosen], steps[0], steps[1])
+            right, up = torch.from_numpy(steps).to(image.device).float()
+            moved = right[:, None] * self._column + up[:, None] * self._row
+            yield image, category[chosen], factor[chosen] + moved
 
-    def compute_loss(
-        self, batch: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
-    ) -> torch.Tensor:
+    def compute_loss(self, batch: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> torch.Tensor:
         """Cross-entropy of categories plus squared error of factors, where known."""
         image, category, factor = batch
         return self._measure(self.module(image), category, factor)
 
     def validate(self) -> float:
-        """Minus the same loss on held-out images."""
-        return -float(self._measure(self.module(self._validation), *self._tables[1]))
+        """Mean skill over what is read: an attribute that cannot be read counts 0, not less.
+
+        One attribute that is only memorised must not decide the epoch for all others.
+        """
+        reading, (category, factor) = self.module(self._validation), self._tables[1]
+        skills = []
+        n_categories = self.module.n_categories
+        known = category >= 0
+        if n_categories > 1 and bool(known.any()):
+            surprise = float(cross_entropy(reading[known, :n_categories], category[known]))
+            skills.append(1 - surprise / float(np.log(n_categories)))
+        for column in range(factor.shape[1]):
+            there = torch.isfinite(factor[:, column])
+            if int(there.sum()) > 1:
+                truth = factor[there, column]
+                error = (reading[there, n_categories + column] - truth).pow(2).mean()
+                skills.append(1 - float(error / truth.var(correction=0).clamp_min(1e-12)))
+        return float(np.mean([max(0.0, skill) for skill in skills])) if skills else 0.0
 
     def _measure(
         self, reading: torch.Tensor, category: torch.Tensor, factor: torch.Tensor
@@ -173,6 +216,7 @@ def train_reader(
     validation_table: AttributeTable,
     n_categories: int,
     *,
+    shift: ShiftRule,
     epochs: int,
     seed: int,
     device: str = "cpu",
@@ -187,14 +231,35 @@ def train_reader(
     """
     options = TrainingOptions(epochs=epochs, batch_size=64, learning_rate=2e-3, weight_decay=0.05)
     with isolate_torch_randomness(derive_seed(seed, "reader")):
-        reader = AttributeReader(
-            training.shape[2], n_categories, training_table.factor.shape[1]
-        )
+        reader = AttributeReader(training.shape[2], n_categories, training_table.factor.shape[1])
     task = ReaderTask(
-        reader, options, training, training_table, validation, validation_table
+        reader, options, training, training_table, validation, validation_table, shift
     )
     train_module(task, options, seed=seed, device=device, report=report)
     return reader.cpu().eval()
+
+
+def shift_images(image: torch.Tensor, right: np.ndarray, up: np.ndarray) -> torch.Tensor:
+    """Move the content of images by whole pixels; borders are repeated.
+
+    Parameters
+    ----------
+    image : tensor of shape (n_images, n_channels, y, x)
+        Images.
+    right, up : array of shape (n_images,), int64
+        Pixels.
+    """
+    width = int(max(np.abs(right).max(initial=0), np.abs(up).max(initial=0)))
+    if not width:
+        return image
+    padded = pad(image, (width, width, width, width), mode="replicate")
+    height, length = image.shape[-2:]
+    return torch.stack(
+        [
+            one[:, width + y : width + y + height, width - x : width - x + length]
+            for one, x, y in zip(padded, right.tolist(), up.tolist(), strict=True)
+        ]
+    )
 
 
 @torch.no_grad()

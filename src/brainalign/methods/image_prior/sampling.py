@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -61,7 +62,7 @@ def invert_images(
     at the index of the level that comes next, as `diffusers` does it.
     """
     visited = choose_levels(level, n_steps)
-    for here, above in zip(visited[:-1], visited[1:], strict=True):
+    for here, above in pairwise(visited):
         noise = model.predict(image, int(above))
         old, new = float(model.alpha_bar[here]), float(model.alpha_bar[above])
         clean = (image - np.sqrt(1 - old) * noise) / np.sqrt(old)
@@ -115,7 +116,7 @@ def denoise_images(
     """
     pushes = []
     visited = choose_levels(level, options.n_steps)[::-1]
-    for here, below in zip(visited[:-1], visited[1:], strict=True):
+    for here, below in pairwise(visited):
         now, next_ = float(model.alpha_bar[here]), float(model.alpha_bar[below])
         guided = objective is not None and here > options.last_guided_level * model.n_levels
         if guided and objective is not None:

@@ -109,9 +109,7 @@ class PriorTask:
                 images = torch.where(mirrored.view(-1, 1, 1, 1), images.flip(-1), images)
             yield self._add_noise(images, generator)
 
-    def compute_loss(
-        self, batch: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
-    ) -> torch.Tensor:
+    def compute_loss(self, batch: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> torch.Tensor:
         """Mean squared error of the predicted noise."""
         # The optimiser has stepped since the last batch; the average follows here.
         self.module.update_average()
@@ -180,7 +178,5 @@ def train_prior(
     with isolate_torch_randomness(derive_seed(seed, "initialisation")):
         module = AveragedPredictor(options)
     task = PriorTask(module, options, training, validation)
-    history = train_module(
-        task, options, seed=seed, device=device, scratch=scratch, report=report
-    )
+    history = train_module(task, options, seed=seed, device=device, scratch=scratch, report=report)
     return module.average.cpu().eval(), history

@@ -152,9 +152,7 @@ def _make_head(size: int, label: LabelShape) -> nn.Module:
     return nn.Linear(size, label.size)
 
 
-def _select(
-    layers: nn.ModuleList, value: torch.Tensor, session: torch.Tensor
-) -> torch.Tensor:
+def _select(layers: nn.ModuleList, value: torch.Tensor, session: torch.Tensor) -> torch.Tensor:
     """Send each row through the layer of its session."""
     if len(layers) == 1:
         return layers[0](value)

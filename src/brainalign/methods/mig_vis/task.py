@@ -152,9 +152,7 @@ class GroupVAETask:
         ]
         return digest_content([options, *rows])
 
-    def iterate_batches(
-        self, epoch: int, generator: np.random.Generator
-    ) -> Iterator[GroupRows]:
+    def iterate_batches(self, epoch: int, generator: np.random.Generator) -> Iterator[GroupRows]:
         """Yield batches of training rows."""
         for rows in draw_batches(self.n_stimuli, self._batch_size, generator):
             yield self._training.take(torch.from_numpy(rows))
@@ -199,7 +197,7 @@ class GroupVAETask:
 
     @torch.no_grad()
     def measure_minibatch_correlation(self) -> tuple[float, int]:
-        """The minibatch estimate on training rows as one batch holds them, and their number."""
+        """Take the minibatch estimate on training rows as one batch holds them, and their number."""
         rows = self._training.take(torch.arange(min(self._batch_size, self.n_stimuli)))
         self.module.train()
         latents = self.module.encode(rows.input, rows.session)
