@@ -45,6 +45,7 @@ wildcard_constraints:
     subject="[^/]+",
     backbone="[^/]+",
     method="[^/]+",
+    prior="[^/]+",
 
 
 def get_final_targets():
@@ -91,6 +92,10 @@ def get_training_options(wildcards):
 
 def get_features_options(wildcards):
     return get_options(job_options.describe_features, wildcards.backbone)
+
+
+def get_prior_options(wildcards):
+    return get_options(job_options.describe_prior, wildcards.prior)
 
 
 def get_fit_options(wildcards):
@@ -182,12 +187,16 @@ def get_feature_inputs(wildcards):
 
 
 def get_experiment_inputs(wildcards):
-    """Stores that fitting and predicting read."""
-    return {
+    """Stores that fitting and predicting read, and the image prior of methods that use one."""
+    inputs = {
         "stimuli": f"{RESULTS}/stimuli/{wildcards.dataset}.zarr",
         "responses": get_response_stores(wildcards.dataset),
         "features": f"{RESULTS}/features/{wildcards.dataset}/{wildcards.backbone}.zarr",
     }
+    prior = PLAN.get_prior(wildcards.method)
+    if prior is not None:
+        inputs["prior"] = f"{RESULTS}/priors/{wildcards.dataset}/{prior}"
+    return inputs
 
 
 def get_response_stores(dataset):
@@ -228,3 +237,8 @@ def get_response_flags(wildcards):
 def get_weights_flag(wildcards):
     inputs = get_feature_inputs(wildcards)
     return get_flags({name: inputs[name] for name in inputs if name == "weights"})
+
+
+def get_prior_flag(wildcards):
+    inputs = get_experiment_inputs(wildcards)
+    return get_flags({name: inputs[name] for name in inputs if name == "prior"})

@@ -1,6 +1,30 @@
 # Models: one job fits all seeds and folds of a method on a data set with a backbone.
 
 
+rule image_prior:
+    """Train the diffusion model of a data set's images, and predictors that read them."""
+    input:
+        stimuli=rules.stimuli.output.stimuli,
+    output:
+        prior=directory(f"{RESULTS}/priors/{{dataset}}/{{prior}}"),
+    log:
+        f"{RESULTS}/logs/image_prior/{{dataset}}/{{prior}}.log",
+    conda:
+        "../../envs/base.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=720,
+    params:
+        scratch=f"{RESULTS}/scratch/image_prior/{{dataset}}/{{prior}}",
+        options=get_prior_options,
+        code=get_code("brainalign.methods.image_prior.command"),
+    shell:
+        "brainalign train-prior --dataset {wildcards.dataset:q} --prior {wildcards.prior:q}"
+        " --stimuli {input.stimuli:q} --scratch {params.scratch:q} --options {params.options:q}"
+        " --output {output.prior:q} > {log:q} 2>&1"
+
+
 rule fit:
     """Fit one method with all seeds and folds."""
     input:
@@ -17,12 +41,13 @@ rule fit:
         runtime=240,
     params:
         scratch=f"{RESULTS}/scratch/fit/{{method}}/{{dataset}}/{{backbone}}",
+        prior=get_prior_flag,
         options=get_fit_options,
         code=get_fit_code,
     shell:
         "brainalign fit --method {wildcards.method:q} --dataset {wildcards.dataset:q}"
         " --backbone {wildcards.backbone:q} --stimuli {input.stimuli:q}"
-        " --responses {input.responses:q} --features {input.features:q}"
+        " --responses {input.responses:q} --features {input.features:q} {params.prior}"
         " --scratch {params.scratch:q} --options {params.options:q} --output {output.model:q}"
         " > {log:q} 2>&1"
 
@@ -45,11 +70,12 @@ rule predict:
         mem_mb=3000,
         runtime=60,
     params:
+        prior=get_prior_flag,
         options=get_prediction_options,
         code=get_prediction_code,
     shell:
         "brainalign predict --model {input.model:q} --method {wildcards.method:q}"
         " --dataset {wildcards.dataset:q} --backbone {wildcards.backbone:q}"
         " --stimuli {input.stimuli:q} --responses {input.responses:q}"
-        " --features {input.features:q} --options {params.options:q}"
+        " --features {input.features:q} {params.prior} --options {params.options:q}"
         " --output {output.predictions:q} > {log:q} 2>&1"

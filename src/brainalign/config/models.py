@@ -119,6 +119,13 @@ class Config(Options):
                         problem = f"'{name}' is not defined under {kind}. "
                         place = ("experiments", row, kind, position)
                         problems.append(_locate(problem + suggest_name(name, known), place, name))
+        for name, method in self.methods.items():
+            prior = getattr(method, "prior", None)
+            if prior is not None and prior not in self.image_priors:
+                problem = f"'{prior}' is not defined under image_priors. "
+                problem += suggest_name(prior, self.image_priors)
+                problems.append(_locate(problem, ("methods", name, "prior"), prior))
+        for row, experiment in enumerate(self.experiments):
             if experiment.methods and not experiment.backbones:
                 problem = "has methods but no backbones"
                 problems.append(_locate(problem, ("experiments", row), experiment.methods))

@@ -238,7 +238,7 @@ def _prepare_images(
     device = torch.device(job.device)
     names = {
         split: np.unique(
-            np.concatenate([p.table.stimulus[p.find(split)] for p in experiment.parts])
+            np.concatenate([part.table.stimulus[part.find(split)] for part in experiment.parts])
         )
         for split in ("train", "validation")
     }

@@ -197,7 +197,7 @@ class GroupVAETask:
 
     @torch.no_grad()
     def measure_minibatch_correlation(self) -> tuple[float, int]:
-        """Take the minibatch estimate on training rows as one batch holds them, and their number."""
+        """Take the minibatch estimate on as many training rows as a batch holds."""
         rows = self._training.take(torch.arange(min(self._batch_size, self.n_stimuli)))
         self.module.train()
         latents = self.module.encode(rows.input, rows.session)
