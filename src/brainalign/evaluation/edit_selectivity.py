@@ -76,7 +76,7 @@ def score_edits(
         rows += [{**names, **row} for row in _score_changes(group, changes, options)]
         rows += [{**names, **row} for row in _score_selectivity(group, changes, options)]
         rows += [{**names, **row} for row in _score_readers(group)]
-        details.append(_list_edits(group, changes).assign(**names))
+        details.append(list_edits(group, changes).assign(**names))
     return pd.DataFrame(rows), {"edits": pd.concat(details, ignore_index=True)}
 
 
@@ -231,7 +231,15 @@ def _score_readers(group: xr.Dataset) -> Iterator[dict[str, object]]:
         }
 
 
-def _list_edits(group: xr.Dataset, changes: dict[str, AttributeChange]) -> pd.DataFrame:
+def list_edits(group: xr.Dataset, changes: dict[str, AttributeChange]) -> pd.DataFrame:
+    """List the change of every edit and control.
+
+    Returns
+    -------
+    edits : pandas.DataFrame
+        One row per seed, reference, group, metric and strength; ``kind`` is ``edit`` or the name
+        of the control.
+    """
     labels = {
         "seed": group["seed"].values.astype(str),
         "reference": read_labels(group, "reference"),

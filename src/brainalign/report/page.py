@@ -19,6 +19,7 @@ from brainalign.report.pictures import Picture
 from brainalign.report.recordings import read_recordings, read_stimulus_sets
 from brainalign.report.score_table import read_scores
 from brainalign.report.sections.backbones import compose_backbones, list_floors
+from brainalign.report.sections.mig_vis import compose_mig_vis
 from brainalign.report.sections.provenance import compose_provenance
 from brainalign.report.sections.recordings import compose_recordings
 from brainalign.report.sections.retrieval import compose_retrieval
@@ -94,6 +95,7 @@ def _compose_sections(run: Run) -> list[Section]:
         _compose_scores(run, scores, floors),
         compose_retrieval(run, floors),
         compose_similarity(run, floors),
+        compose_mig_vis(run),
         compose_training(run),
         compose_recordings(recordings),
         compose_stimuli(run),

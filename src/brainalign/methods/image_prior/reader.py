@@ -185,8 +185,9 @@ class ReaderTask:
         n_categories = self.module.n_categories
         known = category >= 0
         if n_categories > 1 and bool(known.any()):
-            surprise = float(cross_entropy(reading[known, :n_categories], category[known]))
-            skills.append(1 - surprise / float(np.log(n_categories)))
+            hit = reading[known, :n_categories].argmax(dim=1) == category[known]
+            chance = 1 / n_categories
+            skills.append((float(hit.float().mean()) - chance) / (1 - chance))
         for column in range(factor.shape[1]):
             there = torch.isfinite(factor[:, column])
             if int(there.sum()) > 1:

@@ -130,6 +130,9 @@ def denoise_images(
         clean = (image - np.sqrt(1 - now) * noise) / np.sqrt(now)
         if clip:
             clean = clean.clamp(-1, 1)
+            # The noise must agree with the clipped image: else a strong push that was cut off
+            # in the image stays in the noise and comes back with the opposite sign.
+            noise = (image - np.sqrt(now) * clean) / np.sqrt(1 - now)
         image = np.sqrt(next_) * clean + np.sqrt(1 - next_) * noise
     return Trajectory(image, np.array(pushes))
 

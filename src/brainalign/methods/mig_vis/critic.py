@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy, interpolate, normalize
 
 from brainalign.errors import InputError
 from brainalign.methods.image_prior.encoder import ImageEncoder
+from brainalign.methods.image_prior.reader import shift_images
 from brainalign.methods.mig_vis.options import CriticOptions
 from brainalign.training.batches import draw_batches
 from brainalign.training.checkpoint import digest_content
@@ -85,7 +86,7 @@ class GroupCritics(nn.Module):
             code = self.encoder.dimension
         else:
             self.encoder = nn.Sequential(
-                ImageEncoder(n_channels, _CODE), nn.SiLU(), nn.Dropout(0.2)
+                ImageEncoder(n_channels, _CODE), nn.SiLU(), nn.Dropout(0.5)
             )
         self.views = nn.ModuleList(nn.Linear(code, options.dimension) for _ in groups)
         self.latent_towers = nn.ModuleList(
@@ -182,7 +183,10 @@ class CriticTask:
                 generator.standard_normal((len(rows), mean.shape[1]), dtype=np.float32)
             ).to(mean.device)
             latent = mean[chosen] + drawn * (0.5 * log_variance[chosen]).exp()
-            yield images[version, chosen], latent
+            steps = generator.integers(
+                -self.options.shift_pixels, self.options.shift_pixels + 1, size=(2, len(rows))
+            )
+            yield shift_images(images[version, chosen], steps[0], steps[1]), latent
 
     def compute_loss(self, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         """Sum over groups, negatives from the batch; van den Oord et al. (2018), eq. 4."""

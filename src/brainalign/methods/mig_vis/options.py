@@ -128,6 +128,13 @@ class CriticOptions(TrainingOptions):
     n_negatives: int = Field(
         128, ge=1, description="Training latents that stand for the marginal in sampling."
     )
+    weight_decay: float = Field(default=0.05, ge=0, description="Weight decay of AdamW.")
+    shift_pixels: int = Field(
+        2,
+        ge=0,
+        description="Training images move by up to this many pixels along both axes: critics "
+        "overfit a few hundred images otherwise, at the price of a coarser sense of position.",
+    )
     n_estimates: int = Field(
         2,
         ge=0,
