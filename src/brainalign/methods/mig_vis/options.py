@@ -40,7 +40,7 @@ Variant = Literal[
 PRESETS: dict[str, dict[str, Any]] = {
     "small": {
         "vae": {"epochs": 150, "batch_size": 256},
-        "critic": {"epochs": 40, "batch_size": 128},
+        "critic": {"epochs": 20, "batch_size": 128},
         "editing": {"edit_level": 0.9, "n_steps": 25, "weight": 0.3, "gradient": "normalised"},
         "move": "swap",
         "strengths": [0.5, 1.0],

@@ -95,9 +95,9 @@ def _tabulate_latents(scores: pd.DataFrame) -> Table:
         for metric in metrics
     )
     return Table(
-        "What each group of latents tells of test stimuli, by read-outs from that group alone; mean "
-        "over seeds and 95 % interval over stimuli. The row all reads from all latents and has the "
-        f"R² of the reconstructed responses. Chance: {chances}.",
+        "What each group of latents tells of test stimuli, by read-outs from that group alone; "
+        "mean over seeds and 95 % interval over stimuli. The row all reads from all latents and "
+        f"has the R² of the reconstructed responses. Chance: {chances}.",
         [
             "subject",
             "variant",
