@@ -103,10 +103,8 @@ def measure_changes(group: xr.Dataset) -> dict[str, AttributeChange]:
         columns = attribute == name
         begin, way = start[:, columns], target[:, columns] - start[:, columns]
         # Two random test stimuli are as far apart as references of different rows.
-        unit = np.mean(
-            [np.linalg.norm(a - b) for i, a in enumerate(begin) for b in begin[:i]] or [1.0]
-        )
-        unit = float(unit) if unit > 0 else 1.0
+        apart = [float(np.linalg.norm(a - b)) for i, a in enumerate(begin) for b in begin[:i]]
+        unit = max(float(np.mean(apart)), 1e-9) if apart else 1.0
         moved = edit[..., columns] - begin[:, None, None]
         controlled = control[..., columns] - begin[:, None]
         changes[f"{name}_shift"] = AttributeChange(
@@ -134,7 +132,8 @@ def _score_changes(
         for number, name in enumerate(read_labels(group, "group").tolist()):
             last = change.edit[:, :, number, -1]
             margin = _measure_margin(change, number)
-            for seed, rows in [*((s, [p]) for p, s in enumerate(seeds)), (ALL, slice(None))]:
+            chosen = {**{s: slice(p, p + 1) for p, s in enumerate(seeds)}, ALL: slice(None)}
+            for seed, rows in chosen.items():
                 both = {
                     metric: (last[rows], change.chance, change.ceiling),
                     f"{metric}_margin": (margin[rows], 0.0, np.nan),
@@ -248,7 +247,7 @@ def list_edits(group: xr.Dataset, changes: dict[str, AttributeChange]) -> pd.Dat
     }
     tables = []
     for metric, change in changes.items():
-        index = pd.MultiIndex.from_product(labels.values(), names=labels.keys())
+        index = pd.MultiIndex.from_product(list(labels.values()), names=list(labels))
         edits = pd.DataFrame({"value": change.edit.ravel()}, index=index).reset_index()
         tables.append(edits.assign(metric=metric, kind="edit"))
         keys = ("seed", "control", "reference", "group")

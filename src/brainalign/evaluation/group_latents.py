@@ -345,7 +345,8 @@ def _pool(rows: list[dict[str, object]]) -> list[dict[str, object]]:
     pooled = table.groupby(keys, sort=False)[numbers].mean()
     pooled["seed_sd"] = table.groupby(keys, sort=False)["value"].std()
     pooled["n_queries"] = pooled["n_queries"].astype(int)
-    return rows + [{**row, "seed": ALL} for row in pooled.reset_index().to_dict("records")]
+    records = pooled.reset_index().assign(seed=ALL).to_dict("records")
+    return rows + [{str(name): value for name, value in row.items()} for row in records]
 
 
 def _take_interval(draws: Array, options: EvaluationOptions) -> dict[str, object]:

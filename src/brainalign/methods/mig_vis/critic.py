@@ -44,14 +44,13 @@ class PretrainedEncoder(nn.Module):
         configuration = getattr(loaded.config, "vision_config", loaded.config)
         self.image_size = int(configuration.image_size)
         self.dimension = int(configuration.hidden_size)
-        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1))
-        self.register_buffer("sd", torch.tensor(_SD).view(1, 3, 1, 1))
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Encode images between -1 and 1; grey ones get three equal channels."""
         coloured = image.expand(-1, 3, -1, -1)
         # From [-1, 1] to the range that the statistics are of: the released sampler leaves it out.
-        scaled = ((coloured + 1) / 2 - self.mean) / self.sd
+        mean, sd = (coloured.new_tensor(numbers).view(1, 3, 1, 1) for numbers in (_MEAN, _SD))
+        scaled = ((coloured + 1) / 2 - mean) / sd
         resized = interpolate(scaled, size=self.image_size, mode="bilinear", align_corners=False)
         return self.network(pixel_values=resized).last_hidden_state[:, 0]
 

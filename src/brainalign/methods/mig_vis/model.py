@@ -190,11 +190,11 @@ class MIGVis:
         InputError
             They are of another shape.
         """
-        check_weights(
-            {name: weights[name] for name in ("mean", "sd") if name in weights},
-            {name: np.shape(weights.get("mean")) for name in ("mean", "sd")},
-            where=self.name,
-        )
+        for name in ("mean", "sd", "saturation", "label_shape"):
+            if name not in weights:
+                raise InputError(
+                    "these weights are of another model", where=self.name, expected=f"also {name}"
+                )
         self._mean, self._sd = weights["mean"], weights["sd"]
         self.saturation = float(weights["saturation"])
         shapes = [

@@ -16,17 +16,6 @@ from brainalign.methods.requirements import Requirements
 from brainalign.options import Options
 from brainalign.training.options import TrainingOptions
 
-VARIANTS = (
-    "mig_vis",
-    "standard_vae",
-    "no_supervision",
-    "no_penalty",
-    "likelihood",
-    "activation",
-    "traversal",
-)
-"""The method and its baselines: three fits of the latents, three other ways of making images."""
-
 Variant = Literal[
     "mig_vis",
     "standard_vae",
@@ -36,6 +25,7 @@ Variant = Literal[
     "activation",
     "traversal",
 ]
+"""The method and its baselines: three fits of the latents, three other ways of making images."""
 
 PRESETS: dict[str, dict[str, Any]] = {
     "small": {
@@ -158,7 +148,15 @@ class MIGVisOptions(Options):
         description="Image prior of `image_priors`; null: latents and read-outs without images.",
     )
     variants: list[Variant] = Field(
-        list(VARIANTS),
+        [
+            "mig_vis",
+            "standard_vae",
+            "no_supervision",
+            "no_penalty",
+            "likelihood",
+            "activation",
+            "traversal",
+        ],
         min_length=1,
         description="The method and the baselines that are run: standard_vae (neither labels nor "
         "penalty), no_supervision, no_penalty; likelihood (guidance by a regression from images to "
