@@ -18,6 +18,7 @@ from brainalign.stores.read import read_labels
 
 ALL = "all"
 _RIDGE = 1e-3
+_LEAST_RIDGE = 1e-9
 # Canonical correlations of a few dozen latents cost too much for thousands of draws.
 _MOST_STABILITY_DRAWS = 200
 # Without held-out data nothing can be scored.
@@ -244,7 +245,7 @@ def _explain(fitted: Array, known: Array, asked: Array, truth: Array) -> Array |
 def _regress(fitted: Array, known: Array, asked: Array) -> Array:
     mean, centre = fitted.mean(axis=0), known.mean(axis=0)
     covariance = (fitted - mean).T @ (fitted - mean)
-    ridge = _RIDGE * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
+    ridge = _make_ridge(covariance)
     weight = np.linalg.solve(covariance + ridge, (fitted - mean).T @ (known - centre))
     return (asked - mean) @ weight + centre
 
@@ -256,9 +257,15 @@ def _classify(fitted: Array, category: NDArray[np.str_], asked: Array) -> NDArra
     means = np.stack([fitted[rows][number == place].mean(axis=0) for place in range(len(names))])
     centred = fitted[rows] - means[number]
     covariance = centred.T @ centred / len(centred)
-    ridge = _RIDGE * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
+    ridge = _make_ridge(covariance)
     weight = np.linalg.solve(covariance + ridge, means.T)
     return names[(asked @ weight - 0.5 * np.sum(means.T * weight, axis=0)).argmax(axis=1)]
+
+
+def _make_ridge(covariance: Array) -> Array:
+    """Make a ridge that keeps the covariance of collapsed latents invertible as well."""
+    size = len(covariance)
+    return (_RIDGE * np.trace(covariance) / size + _LEAST_RIDGE) * np.eye(size)
 
 
 def _score_independence(

@@ -61,7 +61,7 @@ class ImagePrior:
         """Put the prior on a device, ready for sampling."""
         # bf16 helps the training along; rounding would add up over an inversion.
         return NoiseModel(
-            self.predictor.to(device=device, memory_format=torch.channels_last),
+            self.predictor.to(device),
             compute_alpha_bar(self.options.n_levels),
         )
 

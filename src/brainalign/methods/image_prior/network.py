@@ -30,7 +30,7 @@ class NoisePredictor(nn.Module):
         self.patch_size = options.patch_size
         width = options.n_channels * options.patch_size**2
         attends = options.attention_blocks
-        self.network = UNet2DModel(
+        self.network: Any = UNet2DModel(
             sample_size=options.image_size // options.patch_size,
             in_channels=width,
             out_channels=width,

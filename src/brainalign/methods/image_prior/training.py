@@ -35,6 +35,8 @@ class AveragedPredictor(nn.Module):
         Shape of the network and decay of the average.
     """
 
+    n_updates: torch.Tensor
+
     def __init__(self, options: ImagePriorOptions) -> None:
         super().__init__()
         self.trained = NoisePredictor(options)
@@ -86,8 +88,7 @@ class PriorTask:
 
     def prepare(self, device: torch.device) -> None:
         """Move the module and all tensors to the device."""
-        # Convolutions on CPUs are faster with channels last.
-        self.module.to(device=device, memory_format=torch.channels_last)
+        self.module.to(device)
         self._images, self._held_out = self._images.to(device), self._held_out.to(device)
         self._alpha_bar = self._alpha_bar.to(device)
 
