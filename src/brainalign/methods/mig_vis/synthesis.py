@@ -130,7 +130,7 @@ class Workshop:
             np.nan,
             dtype=np.float32,
         )
-        own = decode(latent)[:, np.newaxis]
+        own = decode(latent).reshape(len(latent), 1, *self.image.shape[1:])
         # Without guidance and with the own latent the decoder gives the same image.
         control[0], control[1] = own, own
         control[2] = np.roll(image[:, :, -1], 1, axis=0)
