@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from command_line import command
+from sorting_environment import sorting_python
 
-__all__ = ["command"]
+__all__ = ["command", "sorting_python"]
 
 _PROJECT = Path(__file__).resolve().parents[1]
 

@@ -135,7 +135,7 @@ def make_predictions(
         coords={"stimulus": _name_items("bild-ä", n_stimuli), "seed": np.arange(n_seeds)},
         attrs={"similarity": "cosine"},
     )
-    return xr.DataTree.from_dict({"/sub-é/direct": pairs})
+    return xr.DataTree.from_dict({"/sub-é/all/direct": pairs})
 
 
 def make_scores(n_rows: int = 4, seed: int = 0) -> xr.DataTree:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from brainalign import __version__
 from brainalign.errors import BrainalignError, InternalError, ResourceError
 from brainalign.options import suggest_name
+from brainalign.stop_signals import leave_on_stop_signals
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,20 @@ class Verb:
 VERBS: dict[str, Verb] = {
     "simulate-world": Verb("brainalign.raw.world_command", "render the simulated world's stimuli"),
     "simulate": Verb("brainalign.raw.simulate_command", "simulate a recording in raw files"),
+    "align-onken": Verb(
+        "brainalign.raw.align_command", "check the alignment of the salamander movies again"
+    ),
+    "list-files": Verb("brainalign.raw.bids.command", "list the files of a BIDS data set once"),
+    "preprocess": Verb(
+        "brainalign.raw.preprocessing.command", "preprocess the volumes of one subject"
+    ),
+    "sorting-environment": Verb(
+        "brainalign.sorting.environment_command", "build the environment of spike sorting"
+    ),
+    "simulate-electrodes": Verb(
+        "brainalign.sorting.electrodes_command", "record planted spikes with simulated electrodes"
+    ),
+    "sort": Verb("brainalign.sorting.command", "sort or read spikes, curate units, write NWB"),
     "stimuli": Verb("brainalign.stimuli.command", "decode and split the stimuli of a data set"),
     "responses": Verb("brainalign.responses.command", "build the responses of one subject"),
     "train-backbone": Verb(
@@ -49,9 +64,16 @@ VERBS: dict[str, Verb] = {
     ),
     "fit": Verb("brainalign.methods.fit_command", "fit a method with all seeds and folds"),
     "predict": Verb("brainalign.methods.predict_command", "embed test stimuli and responses"),
+    "encode": Verb(
+        "brainalign.methods.encode_command", "fit a linear encoding model per unit of a subject"
+    ),
     "score": Verb("brainalign.evaluation.score_command", "score predictions"),
+    "yardsticks": Verb(
+        "brainalign.evaluation.yardsticks.command", "measure all layers of a backbone"
+    ),
     "collect": Verb("brainalign.evaluation.collect_command", "join all scores into one table"),
     "report": Verb("brainalign.report.command", "draw the figures and write the page"),
+    "map": Verb("brainalign.responses.map_command", "write values of voxels as a NIfTI volume"),
     "inspect": Verb(
         "brainalign.stores.command",
         "print what a store or folder holds",
@@ -121,7 +143,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(verb: str, parsed: argparse.Namespace) -> int:
     entry = VERBS[verb]
     try:
-        return int(getattr(importlib.import_module(entry.module), entry.run)(parsed) or 0)
+        with leave_on_stop_signals():
+            return int(getattr(importlib.import_module(entry.module), entry.run)(parsed) or 0)
     except BrainalignError as error:
         return _report_error(verb, error)
     except MemoryError:

@@ -17,6 +17,7 @@ from brainalign.errors import (
     InternalError,
     ResourceError,
 )
+from brainalign.methods.direct.options import RidgeOptions
 from command_line import Command
 from nwb_files import write_lab
 
@@ -137,7 +138,10 @@ def test_job_options_come_back_from_json_as_the_same_models(tmp_path: Path) -> N
     backbone = job_options.read_backbone_options(job_options.describe_features(config, "pixels"))
     assert backbone == config.backbones["pixels"]
     fit = job_options.describe_fit(config, "direct_encoding_ridge", "lab", "pixels")
-    assert job_options.read_method_options(fit) == ("direct_encoding_ridge", {})
+    name, method_options = job_options.read_method_options(fit)
+    assert name == "direct_encoding_ridge"
+    # Defaults are filled in, so that a fitted model means the same after they change.
+    assert method_options == RidgeOptions().model_dump(mode="json")
 
 
 def test_stages_do_not_see_options_of_others(tmp_path: Path) -> None:

@@ -9,16 +9,20 @@ import pytest
 
 import brainalign
 from brainalign.code_digest import compute_code_digest, list_imported_modules
+from brainalign.evaluation.registry import list_scorer_modules
+from brainalign.methods.registry import get_experiment_module
+from brainalign.responses.registry import get_builder_module
 
+# As the rules compose them: a command, and what its tables choose for the data set and method.
 STAGES = {
-    "world": "brainalign.raw.world_command",
-    "recording": "brainalign.raw.simulate.it_recording",
-    "stimuli": "brainalign.stimuli.command",
-    "responses": "brainalign.responses.command",
-    "features": "brainalign.features.command",
-    "fit": "brainalign.methods.fit_command",
-    "predict": "brainalign.methods.predict_command",
-    "score": "brainalign.evaluation.score_command",
+    "world": ["brainalign.raw.world_command"],
+    "recording": ["brainalign.raw.simulate_command", "brainalign.raw.simulate.it_recording"],
+    "stimuli": ["brainalign.stimuli.command"],
+    "responses": ["brainalign.responses.command", get_builder_module("spikes", "images")],
+    "features": ["brainalign.features.command"],
+    "fit": ["brainalign.methods.fit_command", get_experiment_module("vna")],
+    "predict": ["brainalign.methods.predict_command", get_experiment_module("vna")],
+    "score": ["brainalign.evaluation.score_command", *list_scorer_modules()],
 }
 
 
@@ -35,8 +39,8 @@ class CopiedPackage:
     def compute_digests(self) -> dict[str, str]:
         program = (
             "from brainalign.code_digest import compute_code_digest\n"
-            f"for name, module in {STAGES!r}.items():\n"
-            "    print(name, compute_code_digest([module]))\n"
+            f"for name, modules in {STAGES!r}.items():\n"
+            "    print(name, compute_code_digest(modules))\n"
         )
         run = subprocess.run(
             [sys.executable, "-c", program],

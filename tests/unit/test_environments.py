@@ -22,8 +22,20 @@ def test_conda_environment_repeats_the_pins():
     assert pip == read_pins("base.txt") + torch
 
 
+def test_conda_environment_of_sorting_repeats_the_pins():
+    content = yaml.safe_load((ENVIRONMENTS / "sorting.yaml").read_text())
+    pip = next(entry["pip"] for entry in content["dependencies"] if isinstance(entry, dict))
+    assert pip == read_pins("sorting.txt")
+
+
+def test_sorting_environment_has_no_torch_and_the_zarr_that_spikeinterface_writes():
+    pins = dict(pin.split("==") for pin in read_pins("sorting.txt"))
+    assert "torch" not in pins
+    assert pins["zarr"].startswith("2.")
+
+
 def test_every_pin_is_exact():
-    for name in ("base.txt", "cpu.txt", "cuda.txt", "dev.txt"):
+    for name in ("base.txt", "cpu.txt", "cuda.txt", "dev.txt", "sorting.txt"):
         for pin in read_pins(name):
             requirement = pin.split(";")[0]
             assert re.fullmatch(r"[A-Za-z0-9_.-]+==[^=<>~*]+", requirement), (name, pin)

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 import brainalign
+from brainalign.config.load import load_config
+from brainalign.config.plan import Plan
 
 PROJECT = Path(__file__).resolve().parents[2]
 SCORES = "results/scores.csv"
@@ -108,6 +110,7 @@ ALL_STAGES = {
     "fit",
     "predict",
     "score",
+    "yardsticks",
     "collect",
 }
 
@@ -115,18 +118,32 @@ ALL_STAGES = {
 def test_a_plain_call_plans_all_jobs_of_the_default_experiment(project: Project) -> None:
     jobs = project.list_jobs()
     assert jobs["all"] == 1, "the default target is not rule all"
-    assert set(jobs) == ALL_STAGES | {"all", "train_backbone", "report"}
-    assert jobs["responses"] == 2
-    assert jobs["train_backbone"] == 2
-    assert jobs["features"] == 3
-    # 5 methods x 3 backbones; all seeds are one job.
-    assert jobs["fit"] == jobs["predict"] == jobs["score"] == 15
-    assert jobs["simulate_world"] == jobs["simulate_recording"] == jobs["collect"] == 1
+    assert set(jobs) >= ALL_STAGES | {"all", "train_backbone", "report"}
+    plan = Plan(load_config([PROJECT / "config.yaml"]))
+    assert jobs["responses"] == len(plan.list_response_stores())
+    assert jobs["features"] == len(plan.features)
+    # All seeds and folds of a method are one job.
+    assert jobs["fit"] == jobs["predict"] == jobs["score"] == len(plan.rows)
+    assert jobs["simulate_recording"] == sum(map(plan.is_simulated, plan.datasets))
+    assert jobs["simulate_world"] == jobs["collect"] == jobs["report"] == 1
 
 
 def test_one_store_asks_only_for_what_it_needs(project: Project) -> None:
     jobs = project.list_jobs("results/responses/simulated_it/monkey-a.zarr")
     assert jobs == {"simulate_world": 1, "simulate_recording": 1, "stimuli": 1, "responses": 1}
+
+
+def test_shards_are_jobs_of_their_own_with_one_that_joins_them(project: Project) -> None:
+    (project.root / "sharded.yaml").write_text("backbones: {pixels: {kind: pixels, shards: 4}}\n")
+    jobs = project.list_jobs("--configfile", "sharded.yaml")
+    assert jobs["features_shard"] == 4
+    assert jobs["features"] == 3
+
+
+def test_encoding_models_are_made_on_request(project: Project) -> None:
+    jobs = project.list_jobs("results/encoding/simulated_it/pixels/monkey-a.zarr")
+    assert jobs["encode"] == jobs["features"] == jobs["responses"] == 1
+    assert not jobs["fit"]
 
 
 @pytest.mark.real_data
@@ -196,7 +213,7 @@ def test_a_second_call_does_nothing(finished: Project) -> None:
         (
             "responses: {n_half_splits: 2",
             "responses: {n_half_splits: 3",
-            {"responses", "fit", "predict", "score", "collect"},
+            {"responses", "fit", "predict", "score", "yardsticks", "collect"},
         ),
         ("n_scenes: 0", "n_scenes: 2", ALL_STAGES),
     ],

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import brainalign.report
+import brainalign.sorting
 from brainalign.code_digest import compute_code_digest
 from brainalign.config import job_options
 from brainalign.config.load import load_config
@@ -14,6 +15,7 @@ from brainalign.config.plan import Plan
 from brainalign.errors import BrainalignError
 from brainalign.evaluation.registry import list_scorer_modules
 from brainalign.raw.registry import open_raw_dataset
+from brainalign.sorting.environment import locate_environment, locate_python
 
 
 def load_checked_config():
@@ -38,6 +40,8 @@ def make_plan():
 PLAN = make_plan()
 CONFIG = PLAN.config
 RESULTS = CONFIG.results
+SORTING_PINS = Path(workflow.basedir) / "envs" / "sorting.txt"
+SORTING_ENVIRONMENT = locate_environment(SORTING_PINS, RESULTS)
 
 
 wildcard_constraints:
@@ -46,6 +50,7 @@ wildcard_constraints:
     backbone="[^/]+",
     method="[^/]+",
     prior="[^/]+",
+    shard="[0-9]+",
 
 
 def get_final_targets():
@@ -82,8 +87,20 @@ def get_stimuli_options(wildcards):
     return get_options(job_options.describe_stimuli, wildcards.dataset)
 
 
+def get_sorting_options(wildcards):
+    return get_options(job_options.describe_sorting, wildcards.dataset)
+
+
 def get_responses_options(wildcards):
     return get_options(job_options.describe_responses, wildcards.dataset)
+
+
+def get_listing_options(wildcards):
+    return get_options(job_options.describe_listing, wildcards.dataset)
+
+
+def get_preprocessing_options(wildcards):
+    return get_options(job_options.describe_preprocessing, wildcards.dataset)
 
 
 def get_training_options(wildcards):
@@ -116,8 +133,18 @@ def get_prediction_options(wildcards):
     )
 
 
+def get_encoding_options(wildcards):
+    return get_options(
+        job_options.describe_encoding, wildcards.dataset, wildcards.backbone
+    )
+
+
 def get_scores_options(wildcards):
     return get_options(job_options.describe_scores)
+
+
+def get_yardsticks_options(wildcards):
+    return get_options(job_options.describe_yardsticks, wildcards.dataset)
 
 
 def get_reader_code(wildcards, *modules):
@@ -144,6 +171,14 @@ def get_simulator_code(wildcards):
     )
 
 
+def get_listing_code(wildcards):
+    return get_reader_code(wildcards, "brainalign.raw.bids.command")
+
+
+def get_preprocessing_code(wildcards):
+    return get_reader_code(wildcards, "brainalign.raw.preprocessing.command")
+
+
 def get_fit_code(wildcards):
     """Digest of fitting one method: other methods may change without a rerun."""
     return get_code(
@@ -158,27 +193,103 @@ def get_prediction_code(wildcards):
     )
 
 
-def get_simulated_inputs(wildcards):
-    """Folders of the simulated recording and world; nothing for data sets from elsewhere."""
+def uses_conda():
+    """Whether Snakemake builds the environments itself (--sdm conda)."""
+    methods = workflow.deployment_settings.deployment_method
+    return "conda" in {str(method) for method in methods}
+
+
+def get_sorting_environment():
+    """The sorting environment as an input, where the workflow builds it itself."""
+    if uses_conda():
+        return {}
+    return {"environment": f"{SORTING_ENVIRONMENT}/environment.json"}
+
+
+def get_sorting_program():
+    """This package, run with the Python of the sorting environment."""
+    python = "python" if uses_conda() else str(locate_python(SORTING_ENVIRONMENT))
+    return f"{shlex.quote(python)} {shlex.quote(str(Path(brainalign.sorting.__file__).parent))}"
+
+
+def get_sorting_inputs(wildcards):
+    """Folders that sorting reads of a simulated recording; other recordings lie elsewhere."""
     if not PLAN.is_simulated(wildcards.dataset):
         return {}
-    return {
+    folders = {
         "recording": f"{RESULTS}/raw/{wildcards.dataset}",
         "world": f"{RESULTS}/raw/world",
     }
+    if PLAN.has_electrodes(wildcards.dataset):
+        folders["electrodes"] = f"{RESULTS}/electrodes/{wildcards.dataset}"
+    return folders
+
+
+def get_sorting_flags(wildcards):
+    return get_flags(get_sorting_inputs(wildcards))
+
+
+def get_recording_folder(dataset):
+    """Where the spikes of a data set are, that this workflow simulates or sorts."""
+    stage = "sorted" if PLAN.is_sorted(dataset) else "raw"
+    return f"{RESULTS}/{stage}/{dataset}"
+
+
+def get_simulated_inputs(wildcards):
+    """Folders of the recording and world that are made here; nothing for those from elsewhere."""
+    inputs = {}
+    if PLAN.is_simulated(wildcards.dataset) or PLAN.is_sorted(wildcards.dataset):
+        inputs["recording"] = get_recording_folder(wildcards.dataset)
+    if PLAN.is_simulated(wildcards.dataset):
+        inputs["world"] = f"{RESULTS}/raw/world"
+    return inputs
+
+
+def get_volume_inputs(wildcards):
+    """The recording where it is simulated, and the listing of its files."""
+    inputs = {"listing": f"{RESULTS}/listings/{wildcards.dataset}"}
+    if PLAN.is_simulated(wildcards.dataset):
+        inputs["recording"] = f"{RESULTS}/raw/{wildcards.dataset}"
+    return inputs
+
+
+def get_recording_input(wildcards):
+    """The recording where it is simulated or sorted here."""
+    dataset = wildcards.dataset
+    if not (PLAN.is_simulated(dataset) or PLAN.is_sorted(dataset)):
+        return {}
+    return {"recording": get_recording_folder(dataset)}
 
 
 def get_response_inputs(wildcards):
-    """The recording where it is simulated, and the stimuli where the plan has them."""
-    inputs = {}
-    if PLAN.is_simulated(wildcards.dataset):
-        inputs["recording"] = f"{RESULTS}/raw/{wildcards.dataset}"
+    """Recording, stimuli, listing and preprocessed volumes, as far as the plan has them."""
+    inputs = get_recording_input(wildcards)
+    # Frame clocks are repaired against the movies, which are the world's.
+    if inputs and CONFIG.datasets[wildcards.dataset].design == "movies":
+        inputs["world"] = f"{RESULTS}/raw/world"
+    if PLAN.has_volumes(wildcards.dataset):
+        inputs["listing"] = f"{RESULTS}/listings/{wildcards.dataset}"
+    if PLAN.find_preprocessing(wildcards.dataset) is not None:
+        folder = f"{RESULTS}/preprocessed/{wildcards.dataset}"
+        inputs["preprocessed"] = f"{folder}/{wildcards.subject}"
     if PLAN.has_stimuli(wildcards.dataset):
         inputs["stimuli"] = f"{RESULTS}/stimuli/{wildcards.dataset}.zarr"
     return inputs
 
 
 def get_feature_inputs(wildcards):
+    """What one job extracts from, or the parts that several jobs have extracted."""
+    n_shards = PLAN.count_shards(wildcards.backbone)
+    if n_shards == 1:
+        return get_extraction_inputs(wildcards)
+    folder = f"{RESULTS}/features_parts/{wildcards.dataset}/{wildcards.backbone}"
+    return {
+        "stimuli": f"{RESULTS}/stimuli/{wildcards.dataset}.zarr",
+        "parts": [f"{folder}/{shard}.zarr" for shard in range(n_shards)],
+    }
+
+
+def get_extraction_inputs(wildcards):
     """Stimuli, and the weights of a backbone that is trained on the world."""
     inputs = {"stimuli": f"{RESULTS}/stimuli/{wildcards.dataset}.zarr"}
     if PLAN.is_trained(wildcards.backbone):
@@ -187,16 +298,30 @@ def get_feature_inputs(wildcards):
 
 
 def get_experiment_inputs(wildcards):
-    """Stores that fitting and predicting read, and the image prior of methods that use one."""
-    inputs = {
+    """Stores of a data set and a backbone."""
+    return {
         "stimuli": f"{RESULTS}/stimuli/{wildcards.dataset}.zarr",
         "responses": get_response_stores(wildcards.dataset),
         "features": f"{RESULTS}/features/{wildcards.dataset}/{wildcards.backbone}.zarr",
     }
+
+
+def get_fit_inputs(wildcards):
+    """Stores that fitting and predicting read, and the image prior of methods that use one."""
+    inputs = get_experiment_inputs(wildcards)
     prior = PLAN.get_prior(wildcards.method)
     if prior is not None:
         inputs["prior"] = f"{RESULTS}/priors/{wildcards.dataset}/{prior}"
     return inputs
+
+
+def get_encoding_inputs(wildcards):
+    """Stores that the encoding models of one subject read."""
+    return {
+        "stimuli": f"{RESULTS}/stimuli/{wildcards.dataset}.zarr",
+        "responses": f"{RESULTS}/responses/{wildcards.dataset}/{wildcards.subject}.zarr",
+        "features": f"{RESULTS}/features/{wildcards.dataset}/{wildcards.backbone}.zarr",
+    }
 
 
 def get_response_stores(dataset):
@@ -219,6 +344,14 @@ def get_results_folder(wildcards):
     return RESULTS
 
 
+def get_gpus(wildcards):
+    """GPUs of a job that computes with torch: one where the configuration asks for CUDA.
+
+    With `device: auto` none is requested: the machine that plans may not be the one that computes.
+    """
+    return 1 if CONFIG.device == "cuda" else 0
+
+
 def get_flags(inputs):
     """Turn named inputs into command-line arguments; paths may hold spaces."""
     return " ".join(
@@ -234,11 +367,39 @@ def get_response_flags(wildcards):
     return get_flags(get_response_inputs(wildcards))
 
 
+def get_recording_flag(wildcards):
+    return get_flags(get_recording_input(wildcards))
+
+
+def get_volume_flags(wildcards):
+    return get_flags(get_volume_inputs(wildcards))
+
+
+def get_preprocessing_threads(wildcards):
+    return PLAN.get_preprocessing_resources(wildcards.dataset)[0]
+
+
+def get_preprocessing_memory(wildcards):
+    return PLAN.get_preprocessing_resources(wildcards.dataset)[1]
+
+
+def get_response_threads(wildcards):
+    return PLAN.get_response_threads(wildcards.dataset)
+
+
 def get_weights_flag(wildcards):
-    inputs = get_feature_inputs(wildcards)
+    inputs = get_extraction_inputs(wildcards)
     return get_flags({name: inputs[name] for name in inputs if name == "weights"})
 
 
 def get_prior_flag(wildcards):
-    inputs = get_experiment_inputs(wildcards)
+    inputs = get_fit_inputs(wildcards)
     return get_flags({name: inputs[name] for name in inputs if name == "prior"})
+
+
+def get_feature_flags(wildcards):
+    """The weights to extract with, or the parts to join."""
+    parts = get_feature_inputs(wildcards).get("parts")
+    if parts is None:
+        return get_weights_flag(wildcards)
+    return "--parts " + " ".join(shlex.quote(part) for part in parts)

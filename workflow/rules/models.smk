@@ -28,7 +28,7 @@ rule image_prior:
 rule fit:
     """Fit one method with all seeds and folds."""
     input:
-        unpack(get_experiment_inputs),
+        unpack(get_fit_inputs),
     output:
         model=directory(f"{RESULTS}/models/{{method}}/{{dataset}}/{{backbone}}"),
     log:
@@ -39,6 +39,7 @@ rule fit:
     resources:
         mem_mb=3000,
         runtime=240,
+        gpu=get_gpus,
     params:
         scratch=f"{RESULTS}/scratch/fit/{{method}}/{{dataset}}/{{backbone}}",
         prior=get_prior_flag,
@@ -55,7 +56,7 @@ rule fit:
 rule predict:
     """Embed test stimuli and responses with a fitted method."""
     input:
-        unpack(get_experiment_inputs),
+        unpack(get_fit_inputs),
         model=rules.fit.output.model,
     output:
         predictions=directory(
@@ -69,6 +70,7 @@ rule predict:
     resources:
         mem_mb=3000,
         runtime=60,
+        gpu=get_gpus,
     params:
         prior=get_prior_flag,
         options=get_prediction_options,
@@ -79,3 +81,30 @@ rule predict:
         " --stimuli {input.stimuli:q} --responses {input.responses:q}"
         " --features {input.features:q} {params.prior} --options {params.options:q}"
         " --output {output.predictions:q} > {log:q} 2>&1"
+
+
+rule encode:
+    """Fit a linear encoding model per unit of one subject; made on request only."""
+    input:
+        unpack(get_encoding_inputs),
+    output:
+        encoding=directory(
+            f"{RESULTS}/encoding/{{dataset}}/{{backbone}}/{{subject}}.zarr"
+        ),
+    log:
+        f"{RESULTS}/logs/encode/{{dataset}}/{{backbone}}/{{subject}}.log",
+    conda:
+        "../../envs/base.yaml"
+    threads: CONFIG.arrays.n_workers if CONFIG.arrays.cluster == "local" else 1
+    resources:
+        mem_mb=1000 + CONFIG.arrays.memory_mb * CONFIG.arrays.n_workers,
+        runtime=240,
+    params:
+        scratch=f"{RESULTS}/scratch/encode/{{dataset}}/{{backbone}}/{{subject}}",
+        options=get_encoding_options,
+        code=get_code("brainalign.methods.encode_command"),
+    shell:
+        "brainalign encode --dataset {wildcards.dataset:q} --backbone {wildcards.backbone:q}"
+        " --stimuli {input.stimuli:q} --responses {input.responses:q}"
+        " --features {input.features:q} --scratch {params.scratch:q}"
+        " --options {params.options:q} --output {output.encoding:q} > {log:q} 2>&1"

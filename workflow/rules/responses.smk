@@ -2,7 +2,7 @@
 
 
 rule responses:
-    """Turn the spikes of one subject into responses."""
+    """Turn the recording of one subject into responses."""
     input:
         unpack(get_response_inputs),
     output:
@@ -11,7 +11,7 @@ rule responses:
         f"{RESULTS}/logs/responses/{{dataset}}/{{subject}}.log",
     conda:
         "../../envs/base.yaml"
-    threads: 1
+    threads: get_response_threads
     resources:
         mem_mb=2000,
         runtime=60,

@@ -1,6 +1,11 @@
 # Scores: with chance, ceiling and interval; one job collects them into one store.
 
 
+# Seconds of work: the queue of a cluster would cost more.
+localrules:
+    collect,
+
+
 rule score:
     """Score the predictions of one method on a data set with a backbone."""
     input:
@@ -9,6 +14,8 @@ rule score:
         scores=directory(f"{RESULTS}/scores/{{method}}/{{dataset}}/{{backbone}}.zarr"),
     log:
         f"{RESULTS}/logs/score/{{method}}/{{dataset}}/{{backbone}}.log",
+    wildcard_constraints:
+        method="(?!yardstick/)[^/]+",
     conda:
         "../../envs/base.yaml"
     threads: 1
@@ -21,6 +28,30 @@ rule score:
     shell:
         "brainalign score --predictions {input.predictions:q} --options {params.options:q}"
         " --output {output.scores:q} > {log:q} 2>&1"
+
+
+rule yardsticks:
+    """Measure every layer of a backbone on a data set: encoding, RSA and CKA."""
+    input:
+        unpack(get_experiment_inputs),
+    output:
+        scores=directory(f"{RESULTS}/scores/yardstick/{{dataset}}/{{backbone}}.zarr"),
+    log:
+        f"{RESULTS}/logs/yardsticks/{{dataset}}/{{backbone}}.log",
+    conda:
+        "../../envs/base.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=60,
+    params:
+        options=get_yardsticks_options,
+        code=get_code("brainalign.evaluation.yardsticks.command"),
+    shell:
+        "brainalign yardsticks --dataset {wildcards.dataset:q} --backbone {wildcards.backbone:q}"
+        " --stimuli {input.stimuli:q} --responses {input.responses:q}"
+        " --features {input.features:q} --options {params.options:q} --output {output.scores:q}"
+        " > {log:q} 2>&1"
 
 
 rule collect:

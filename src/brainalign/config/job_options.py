@@ -15,10 +15,14 @@ from pydantic import TypeAdapter, ValidationError
 from brainalign.config.models import METHOD_CHOICES, Config
 from brainalign.errors import InputError
 from brainalign.evaluation.options import EvaluationOptions
+from brainalign.evaluation.yardsticks.options import YardstickOptions
 from brainalign.features.options import BackboneOptions, ExtractionOptions
+from brainalign.methods.direct.options import RidgeOptions
 from brainalign.options import Options, suggest_name
-from brainalign.raw.options import DatasetOptions, SpikeDatasetOptions
+from brainalign.raw.options import DatasetOptions
 from brainalign.raw.simulate.options import WorldOptions
+from brainalign.stores.block_options import ArrayOptions
+from brainalign.training.tracking_options import TrackingOptions
 
 JobOptions = dict[str, Any]
 _Model = TypeVar("_Model")
@@ -43,19 +47,36 @@ def describe_world(config: Config) -> JobOptions:
 def describe_recording(config: Config, dataset: str) -> JobOptions:
     """Options of the rule that simulates a recording."""
     options = _look_up(config.datasets, dataset, "data set")
-    return {"dataset": _dump(options, exclude={"stimuli", "responses"})}
+    return {"dataset": _dump(options, exclude={"stimuli", "responses", "sorting"})}
+
+
+def describe_sorting(config: Config, dataset: str) -> JobOptions:
+    """Options of the rule that sorts, or reads sorts, and curates units."""
+    options = _look_up(config.datasets, dataset, "data set")
+    return {"dataset": _dump(options, exclude={"stimuli", "responses", "simulation"})}
 
 
 def describe_stimuli(config: Config, dataset: str) -> JobOptions:
     """Options of the rule that decodes and splits stimuli."""
     options = _look_up(config.datasets, dataset, "data set")
-    return {"dataset": _dump(options, exclude={"responses", "simulation"})}
+    return {"dataset": _dump(options, exclude={"responses", "simulation", "sorting"})}
+
+
+def describe_listing(config: Config, dataset: str) -> JobOptions:
+    """Options of the rule that lists the files of a BIDS data set."""
+    options = _look_up(config.datasets, dataset, "data set")
+    return {"dataset": _dump(options, exclude={"stimuli", "responses", "simulation"})}
+
+
+def describe_preprocessing(config: Config, dataset: str) -> JobOptions:
+    """Options of the rules that preprocess volumes."""
+    return describe_listing(config, dataset)
 
 
 def describe_responses(config: Config, dataset: str) -> JobOptions:
     """Options of the rule that turns a recording into responses."""
     options = _look_up(config.datasets, dataset, "data set")
-    return {"dataset": _dump(options, exclude={"stimuli", "simulation"})}
+    return {"dataset": _dump(options, exclude={"stimuli", "simulation", "sorting"})}
 
 
 def describe_backbone_training(config: Config, backbone: str) -> JobOptions:
@@ -80,21 +101,51 @@ def describe_prior(config: Config, prior: str) -> JobOptions:
 
 def describe_fit(config: Config, method: str, dataset: str, backbone: str) -> JobOptions:
     """Options of the rule that fits a method with all seeds and folds."""
+    options = _describe_experiment(config, method, dataset, backbone)
+    tracking = _dump(config.tracking)
+    return {**options, "tracking": tracking} if tracking else options
+
+
+def _describe_experiment(config: Config, method: str, dataset: str, backbone: str) -> JobOptions:
     recording = _look_up(config.datasets, dataset, "data set")
     return {
         "method": _dump(_look_up(config.methods, method, "method")),
         "seeds": list(config.seeds),
         "device": config.device,
         "feature": _look_up(config.backbones, backbone, "backbone").alignment,
-        "normalisation": recording.responses.normalisation,
-        "by_area": recording.responses.by_area,
+        **recording.describe_responses(),
     }
 
 
 def describe_prediction(config: Config, method: str, dataset: str, backbone: str) -> JobOptions:
     """Options of the rule that embeds test stimuli and responses."""
-    options = describe_fit(config, method, dataset, backbone)
+    options = _describe_experiment(config, method, dataset, backbone)
     return {**options, "n_half_splits": config.evaluation.n_half_splits}
+
+
+def describe_encoding(config: Config, dataset: str, backbone: str) -> JobOptions:
+    """Options of the rule that fits a linear encoding model per unit.
+
+    Raises
+    ------
+    InputError
+        If the data set has no responses to images.
+    """
+    recording = _look_up(config.datasets, dataset, "data set")
+    if recording.design != "images":
+        raise InputError(
+            "voxel-wise encoding needs responses to images", where=dataset, found=recording.design
+        )
+    responses: Any = recording.responses
+    return {
+        "arrays": _dump(config.arrays),
+        "seeds": list(config.seeds),
+        "feature": _look_up(config.backbones, backbone, "backbone").alignment,
+        "normalisation": responses.normalisation,
+        "n_half_splits": responses.n_half_splits,
+        "min_repeated_stimuli": responses.min_repeated_stimuli,
+        "alphas": list(RidgeOptions.model_fields["alphas"].default),
+    }
 
 
 def describe_scores(config: Config) -> JobOptions:
@@ -102,7 +153,21 @@ def describe_scores(config: Config) -> JobOptions:
     return {"evaluation": _dump(config.evaluation)}
 
 
-def read_dataset_options(options: JobOptions) -> SpikeDatasetOptions:
+def describe_yardsticks(config: Config, dataset: str) -> JobOptions:
+    """Options of the rule that measures all layers of a backbone."""
+    recording = _look_up(config.datasets, dataset, "data set")
+    return {
+        "yardsticks": _dump(config.yardsticks, exclude={"enabled"}),
+        "normalisation": recording.describe_responses()["normalisation"],
+    }
+
+
+def read_yardstick_options(options: JobOptions) -> YardstickOptions:
+    """Check the options of the yardsticks that a job was given."""
+    return _validate(TypeAdapter(YardstickOptions), options, "yardsticks")
+
+
+def read_dataset_options(options: JobOptions) -> Any:
     """Check the options of a data set that a job was given."""
     return _validate(TypeAdapter(DatasetOptions), options, "dataset")
 
@@ -120,6 +185,16 @@ def read_backbone_options(options: JobOptions) -> ExtractionOptions:
 def read_evaluation_options(options: JobOptions) -> EvaluationOptions:
     """Check the options of the evaluation that a job was given."""
     return _validate(TypeAdapter(EvaluationOptions), options, "evaluation")
+
+
+def read_array_options(options: JobOptions) -> ArrayOptions:
+    """Check the options for arrays that exceed memory that a job was given."""
+    return _validate(TypeAdapter(ArrayOptions), options, "arrays")
+
+
+def read_tracking_options(options: JobOptions) -> TrackingOptions:
+    """Check the options of tracking that a job was given; there are defaults for all."""
+    return _validate(TypeAdapter(TrackingOptions), {"tracking": {}, **options}, "tracking")
 
 
 def read_method_options(options: JobOptions) -> tuple[str, dict[str, Any]]:

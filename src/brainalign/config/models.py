@@ -8,12 +8,15 @@ from pydantic import Field, ValidationError, create_model, field_validator, mode
 from pydantic_core import InitErrorDetails
 
 from brainalign.evaluation.options import EvaluationOptions
+from brainalign.evaluation.yardsticks.options import YardstickOptions
 from brainalign.features.options import BackboneOptions
 from brainalign.methods.image_prior.options import ImagePriorOptions
 from brainalign.methods.registry import METHODS, get_method_options
 from brainalign.options import Options, suggest_name
 from brainalign.raw.options import DatasetOptions, Name
 from brainalign.raw.simulate.options import WorldOptions
+from brainalign.stores.block_options import ArrayOptions
+from brainalign.training.tracking_options import TrackingOptions
 
 _METHOD_DESCRIPTION = (
     "Name of the method in the registry; may be left out where the entry has that name."
@@ -86,7 +89,16 @@ class Config(Options):
     experiments: list[Experiment] = Field(
         [], description="What is run: rows of data sets x backbones x methods."
     )
+    tracking: TrackingOptions = Field(
+        TrackingOptions(), description="Trackers of fits beside training.csv."
+    )
+    arrays: ArrayOptions = Field(
+        ArrayOptions(), description="Work on arrays that exceed memory (brainalign encode)."
+    )
     evaluation: EvaluationOptions = Field(EvaluationOptions(), description="Metrics and intervals.")
+    yardsticks: YardstickOptions = Field(
+        YardstickOptions(), description="Common yardsticks of all backbones."
+    )
 
     @field_validator("methods", mode="before")
     @classmethod
@@ -99,6 +111,13 @@ class Config(Options):
             else entry
             for name, entry in methods.items()
         }
+
+    @field_validator("methods")
+    @classmethod
+    def _check_method_names(cls, methods: dict[str, Any]) -> dict[str, Any]:
+        if "yardstick" in methods:
+            raise ValueError("'yardstick' names the common yardsticks; choose another name")
+        return methods
 
     @field_validator("seeds")
     @classmethod
@@ -120,11 +139,11 @@ class Config(Options):
                         place = ("experiments", row, kind, position)
                         problems.append(_locate(problem + suggest_name(name, known), place, name))
         for name, method in self.methods.items():
-            prior = getattr(method, "prior", None)
+            prior = getattr(method, "image_prior", None)
             if prior is not None and prior not in self.image_priors:
                 problem = f"'{prior}' is not defined under image_priors. "
                 problem += suggest_name(prior, self.image_priors)
-                problems.append(_locate(problem, ("methods", name, "prior"), prior))
+                problems.append(_locate(problem, ("methods", name, "image_prior"), prior))
         for row, experiment in enumerate(self.experiments):
             if experiment.methods and not experiment.backbones:
                 problem = "has methods but no backbones"

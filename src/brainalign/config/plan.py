@@ -9,6 +9,8 @@ from brainalign.config.models import Config
 from brainalign.errors import InputError
 from brainalign.features.options import WorldCLIPOptions, WorldDINOOptions
 from brainalign.methods.registry import METHODS
+from brainalign.raw.fmri_options import FMRIDatasetOptions, FMRIPrepPreprocessing
+from brainalign.raw.options import SpikeSortsDataset
 from brainalign.raw.registry import READERS, SIMULATORS, open_raw_dataset
 from brainalign.responses.registry import get_builder_module
 
@@ -59,7 +61,7 @@ class Plan:
 
     def get_prior(self, method: str) -> str | None:
         """Name the image prior that a configured method uses; None for methods without one."""
-        return getattr(self.config.methods.get(method), "prior", None)
+        return getattr(self.config.methods.get(method), "image_prior", None)
 
     @functools.cached_property
     def datasets(self) -> list[str]:
@@ -78,18 +80,69 @@ class Plan:
             }
         )
 
+    @functools.cached_property
+    def yardsticks(self) -> list[tuple[str, str]]:
+        """Pairs of data set and backbone whose layers are measured, sorted."""
+        if not self.config.yardsticks.enabled:
+            return []
+        return [
+            (dataset, backbone)
+            for dataset, backbone in self.features
+            if self.config.datasets[dataset].design == "images"
+        ]
+
     def is_simulated(self, dataset: str) -> bool:
         """Tell whether the workflow makes the raw data of a data set itself."""
         return dataset in self.config.datasets and self.config.datasets[dataset].is_simulated
+
+    def is_sorted(self, dataset: str) -> bool:
+        """Tell whether the workflow sorts or curates the spikes of a data set."""
+        return dataset in self.config.datasets and self.config.datasets[dataset].is_sorted
+
+    def has_electrodes(self, dataset: str) -> bool:
+        """Tell whether simulated electrodes record a data set."""
+        return dataset in self.config.datasets and self.config.datasets[dataset].has_electrodes
 
     def has_stimuli(self, dataset: str) -> bool:
         """Tell whether an experiment needs the images of a data set."""
         return any(dataset == name for name, _ in self.features)
 
+    def has_volumes(self, dataset: str) -> bool:
+        """Tell whether a data set is one of functional volumes."""
+        return isinstance(self.config.datasets.get(dataset), FMRIDatasetOptions)
+
+    def find_preprocessing(self, dataset: str) -> str | None:
+        """Name how the workflow preprocesses the volumes of a data set; None if it does not."""
+        options = self.config.datasets.get(dataset)
+        if not isinstance(options, FMRIDatasetOptions) or options.preprocessing.kind == "none":
+            return None
+        return options.preprocessing.kind
+
+    def get_preprocessing_resources(self, dataset: str) -> tuple[int, int]:
+        """Give threads and memory in MB of the preprocessing of one subject."""
+        options = self.config.datasets[dataset]
+        if isinstance(options, FMRIDatasetOptions) and isinstance(
+            options.preprocessing, FMRIPrepPreprocessing
+        ):
+            return options.preprocessing.threads, options.preprocessing.memory_mb
+        return 1, 4000
+
+    def get_response_threads(self, dataset: str) -> int:
+        """Give the threads that building the responses of one subject uses."""
+        options = self.config.datasets[dataset]
+        if isinstance(options, FMRIDatasetOptions):
+            return options.responses.n_parallel_runs
+        return 1
+
     def is_trained(self, backbone: str) -> bool:
         """Tell whether the workflow trains a backbone itself."""
         options = self.config.backbones.get(backbone)
         return isinstance(options, WorldCLIPOptions | WorldDINOOptions)
+
+    def count_shards(self, backbone: str) -> int:
+        """Count the jobs that share the stimuli of a backbone."""
+        options = self.config.backbones.get(backbone)
+        return 1 if options is None else options.shards
 
     @functools.cache  # noqa: B019 - a plan lives as long as the process
     def list_subjects(self, dataset: str) -> list[str]:
@@ -103,6 +156,8 @@ class Plan:
         options = self.config.datasets[dataset]
         if options.is_simulated:
             return options.list_simulated_subjects()
+        if isinstance(options, SpikeSortsDataset):
+            return options.list_sorted_subjects()
         return open_raw_dataset(options).list_subjects()
 
     def get_reader_module(self, dataset: str) -> str:
@@ -137,15 +192,27 @@ class Plan:
         return [
             f"{self.config.results}/responses/{dataset}/{subject}.zarr"
             for dataset in self.datasets
+            if self.config.datasets[dataset].has_responses
             for subject in self.list_subjects(dataset)
         ]
 
-    def list_score_stores(self) -> list[str]:
-        """List the score stores of all fits."""
+    def list_sorted_folders(self) -> list[str]:
+        """List the folders of curated units of all data sets that are sorted here."""
         return [
-            f"{self.config.results}/scores/{row.method}/{row.dataset}/{row.backbone}.zarr"
-            for row in self.rows
+            f"{self.config.results}/sorted/{dataset}"
+            for dataset in self.datasets
+            if self.is_sorted(dataset)
         ]
+
+    def list_score_stores(self) -> list[str]:
+        """List the score stores of all fits and yardsticks."""
+        results = self.config.results
+        fits = [f"{results}/scores/{r.method}/{r.dataset}/{r.backbone}.zarr" for r in self.rows]
+        yardsticks = [
+            f"{results}/scores/yardstick/{dataset}/{backbone}.zarr"
+            for dataset, backbone in self.yardsticks
+        ]
+        return [*fits, *yardsticks]
 
     def list_report_inputs(self) -> list[str]:
         """List every store that the report shows."""
@@ -160,9 +227,10 @@ class Plan:
         features = [f"{results}/features/{d}/{b}.zarr" for d, b in self.features]
         trained = sorted({b for _, b in self.features if self.is_trained(b)})
         backbones = [f"{results}/backbones/{name}" for name in trained]
-        scores = [f"{results}/scores.zarr"] if self.rows else []
+        scores = [f"{results}/scores.zarr"] if self.list_score_stores() else []
         return [
             *stimuli,
+            *self.list_sorted_folders(),
             *self.list_response_stores(),
             *backbones,
             *features,
@@ -176,5 +244,8 @@ class Plan:
         results = self.config.results
         if not self.config.experiments:
             return []
-        scores = [f"{results}/scores.csv", f"{results}/scores.zarr"] if self.rows else []
-        return [*self.list_response_stores(), *scores, f"{results}/report"]
+        scores = (
+            [f"{results}/scores.csv", f"{results}/scores.zarr"] if self.list_score_stores() else []
+        )
+        recordings = [*self.list_sorted_folders(), *self.list_response_stores()]
+        return [*recordings, *scores, f"{results}/report"]

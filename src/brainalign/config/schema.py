@@ -48,6 +48,7 @@ _SECTIONS = {
     "experiments": "A list of rows; each runs all of its data sets with all of its backbones and "
     "all of its methods.",
     "evaluation": "Metrics and intervals.",
+    "yardsticks": "Common yardsticks of all backbones, see docs/yardsticks.md.",
 }
 
 _LIMITS = {
@@ -149,13 +150,13 @@ def list_options(model: dict[str, Any], schema: dict[str, Any]) -> list[Document
     required = model.get("required", [])
     for name, content in model["properties"].items():
         nested = _resolve(content, schema)
+        choices = content.get("discriminator", {}).get("mapping", {})
         if "properties" in nested:
-            options += [
-                DocumentedOption(
-                    f"{name}.{option.name}", option.kind, option.default, option.description
-                )
-                for option in list_options(nested, schema)
-            ]
+            options += _list_nested(name, nested, schema)
+        elif choices:
+            for tag, reference in choices.items():
+                choice = _resolve({"$ref": reference}, schema)
+                options += _list_nested(f"{name} ({tag})", choice, schema)
         else:
             default = "required" if name in required else _format_value(content.get("default"))
             options.append(
@@ -163,7 +164,25 @@ def list_options(model: dict[str, Any], schema: dict[str, Any]) -> list[Document
                     name, _describe_type(content, schema), default, content.get("description", "")
                 )
             )
+            # A list of mappings: each entry has these options.
+            entry = _resolve(content.get("items", {}), schema)
+            if "properties" in entry:
+                options += [
+                    DocumentedOption(
+                        f"{name}[].{option.name}", option.kind, option.default, option.description
+                    )
+                    for option in list_options(entry, schema)
+                ]
     return options
+
+
+def _list_nested(
+    name: str, model: dict[str, Any], schema: dict[str, Any]
+) -> list[DocumentedOption]:
+    return [
+        DocumentedOption(f"{name}.{option.name}", option.kind, option.default, option.description)
+        for option in list_options(model, schema)
+    ]
 
 
 def write_generated_files(root: Path) -> None:

@@ -14,11 +14,14 @@ from brainalign.config.plan import Plan
 from brainalign.errors import BrainalignError, InputError, ResourceError
 from brainalign.features.options import PretrainedOptions
 from brainalign.methods.registry import get_method_options
+from brainalign.raw.fmri_options import FMRIDatasetOptions
 from brainalign.raw.images import resize_image
-from brainalign.raw.options import SpikeDatasetOptions
+from brainalign.raw.movies import MovieCollection, RawMovieDataset
+from brainalign.raw.options import MovieDatasetOptions, RecordedDataset, SpikeDatasetOptions
 from brainalign.raw.recording import RawDataset, StimulusCollection
 from brainalign.raw.registry import open_raw_dataset
 from brainalign.stimuli.build import divide_stimuli, find_duplicates
+from brainalign.stimuli.movies import build_movie_stimuli
 
 Finding = BrainalignError | str
 
@@ -115,20 +118,27 @@ def _is_hub_id(model: str) -> bool:
     return model.count("/") == 1 and not model.startswith((".", "/", "~"))
 
 
-def _check_dataset(
-    name: str, options: SpikeDatasetOptions, needs_stimuli: bool
-) -> Iterator[Finding]:
+def _check_dataset(name: str, options: RecordedDataset, needs_stimuli: bool) -> Iterator[Finding]:
     try:
         dataset = open_raw_dataset(options)
         problems = dataset.find_problems()
+        if isinstance(options, FMRIDatasetOptions):
+            problems += _find_region_problems(dataset, options)
     except BrainalignError as error:
         yield _locate(error, f"data set '{name}'")
+        return
+    if not isinstance(options, SpikeDatasetOptions):
         return
     for problem in problems:
         yield _locate(problem, f"data set '{name}'")
     if problems:
         # Stimuli are listed from the trials, which are not all readable.
         yield f"note: stimuli of data set '{name}' were not checked because of problems above"
+        return
+    if isinstance(options, MovieDatasetOptions):
+        yield from _check_movies(name, options, dataset)
+        return
+    if not isinstance(options, SpikeDatasetOptions):
         return
     try:
         collection = dataset.read_stimuli()
@@ -150,8 +160,44 @@ def _check_dataset(
     yield _describe(name, dataset, collection)
 
 
+def _check_movies(
+    name: str, options: MovieDatasetOptions, dataset: RawMovieDataset
+) -> Iterator[Finding]:
+    """Check sizes, splits and sessions of a data set of movies; frames are decoded."""
+    try:
+        collection = dataset.read_movies()
+        stimuli = build_movie_stimuli(collection, options.stimuli)
+        yield _describe_movies(name, dataset, collection, len(stimuli["movie"]))
+    except BrainalignError as error:
+        yield _locate(error, f"data set '{name}'")
+
+
+def _describe_movies(
+    name: str, dataset: RawMovieDataset, collection: MovieCollection, n_frames: int
+) -> str:
+    subjects = dataset.list_subjects()
+    sessions = [(one, part) for one in subjects for part in dataset.read_movie_sessions(one)]
+    units = {(subject, str(unit)) for subject, one in sessions for unit in one.units.index}
+    return (
+        f"ok: data set '{name}': {len(subjects)} subjects, {len(sessions)} sessions, "
+        f"{len(units)} units, {sum(len(one.trials) for _, one in sessions)} trials of "
+        f"{len(collection.movies)} movies, {n_frames} frames for models"
+    )
+
+
+def _find_region_problems(
+    dataset: RawDataset, options: FMRIDatasetOptions
+) -> list[BrainalignError]:
+    # Imports nilearn, which no other check needs.
+    from brainalign.responses.fmri_regions import find_region_problems
+
+    return find_region_problems(dataset, options.responses.regions)
+
+
 def _check_stimuli(
-    name: str, options: SpikeDatasetOptions, collection: StimulusCollection
+    name: str,
+    options: SpikeDatasetOptions | FMRIDatasetOptions,
+    collection: StimulusCollection,
 ) -> Iterator[Finding]:
     stimulus = np.asarray(sorted(map(str, collection.table.index)), dtype=np.str_)
     problems: list[BrainalignError] = []
@@ -179,7 +225,7 @@ def _check_stimuli(
 def _decode(
     collection: StimulusCollection,
     stimulus: np.ndarray,
-    options: SpikeDatasetOptions,
+    options: SpikeDatasetOptions | FMRIDatasetOptions,
     problems: list[BrainalignError],
 ) -> Iterator[np.ndarray]:
     """Decode images one at a time; one that cannot be decoded stands for itself alone."""
@@ -207,6 +253,8 @@ def _decode(
 
 
 def _describe(name: str, dataset: RawDataset, collection: StimulusCollection | None) -> str:
+    if hasattr(dataset, "summarise"):
+        return f"ok: data set '{name}': {dataset.summarise()}"
     units: set[tuple[str, str]] = set()
     n_sessions = n_presentations = 0
     subjects = dataset.list_subjects()

@@ -41,3 +41,17 @@ class EvaluationOptions(Options):
     chunk_size: int = Field(
         1024, ge=1, description="Queries that are ranked at once; bounds memory, changes no score."
     )
+    legacy_auc: bool = Field(
+        False,
+        description="Label decoding: count classes without positives or without negatives in the "
+        "test split as an AUC of 1, as the public code of CLIP-MUSED does; else they are left out.",
+    )
+    n_permutations: int = Field(
+        500, ge=1, description="Permutations of stimuli behind the chance of token similarities."
+    )
+    retrieval_gallery: int = Field(
+        300, ge=2, description="Stimuli per draw of token retrieval; fewer where there are fewer."
+    )
+    retrieval_draws: int = Field(
+        30, ge=1, description="Random galleries of token retrieval that are averaged."
+    )

@@ -42,6 +42,8 @@ SCORERS: dict[str, ScorerEntry] = {
     "edited_image": ScorerEntry(
         "synthesised_image", "brainalign.evaluation.edit_selectivity:score_edits"
     ),
+    "label": ScorerEntry("label_score", "brainalign.evaluation.label_predictions:score_labels"),
+    "rate": ScorerEntry("predicted_response", "brainalign.evaluation.rates:score_rates"),
 }
 
 

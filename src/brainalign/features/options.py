@@ -33,7 +33,17 @@ class ExtractionOptions(Options):
         "means over a 4 x 4 grid of the image, side by side (map), all patches (token).",
         min_length=1,
     )
+    frame_outputs: list[Output] = Field(
+        ["mean", "token"],
+        description="The same for the frames of movies, in place of outputs.",
+        min_length=1,
+    )
     batch_size: int = Field(32, description="Images per forward pass.", ge=1)
+    shards: int = Field(
+        1,
+        description="Jobs that share the stimuli; one more job then joins their features.",
+        ge=1,
+    )
     precision: Precision = Field(
         "auto", description="fp32, bf16, or auto: bf16 on GPUs and fp32 on CPUs."
     )
@@ -91,6 +101,11 @@ class PretrainedOptions(ExtractionOptions):
     alignment: str = Field(
         "layer_12/map", description=ExtractionOptions.model_fields["alignment"].description
     )
+    text: bool = Field(
+        False,
+        description="Whether captions, where the stimuli have any, are embedded by the text tower "
+        "of a CLIP, as text/pooled.",
+    )
 
 
 class WorldCLIPOptions(ExtractionOptions):
@@ -107,6 +122,11 @@ class WorldCLIPOptions(ExtractionOptions):
     )
     alignment: str = Field(
         "layer_4/map", description=ExtractionOptions.model_fields["alignment"].description
+    )
+    text: bool = Field(
+        True,
+        description="Whether captions, where the stimuli have any, are embedded by the text tower, "
+        "as text/pooled.",
     )
 
 

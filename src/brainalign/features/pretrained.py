@@ -65,7 +65,7 @@ def load_pretrained(model: str, revision: str | None, device: torch.device) -> P
             remedy=suggest_name(kind, ARCHITECTURES),
         )
     architecture = ARCHITECTURES[kind]()
-    module = _load_module(architecture, folder, files)
+    module = load_module(architecture, folder, files)
     preprocessing = read_preprocessing(*read_preprocessor_configuration(folder))
     return PretrainedBackbone(
         name=model,
@@ -83,7 +83,16 @@ def _read_commit(folder: Path) -> str | None:
     return folder.name if folder.parent.name == "snapshots" else None
 
 
-def _load_module(architecture: Architecture, folder: Path, files: list[Path]) -> nn.Module:
+def load_module(architecture: Architecture, folder: Path, files: list[Path]) -> nn.Module:
+    """Load the part of a checkpoint that an architecture names, frozen and in float32.
+
+    Raises
+    ------
+    InputError
+        If weights are missing or have other shapes than the configuration says.
+    CorruptDataError
+        If weights are not finite.
+    """
     # Weights are handed over as tensors. Given the folder, transformers would follow an index,
     # an adapter or a file name in config.json, and these may point to a pickle.
     with quiet_transformers():

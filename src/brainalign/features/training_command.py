@@ -24,11 +24,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``brainalign train-backbone``."""
     parser.add_argument("--backbone", required=True, help="name of the backbone")
     parser.add_argument("--world", type=Path, required=True, help="folder of the simulated world")
+    parser.add_argument(
+        "--scratch",
+        type=Path,
+        help="folder for resume checkpoints; a killed training goes on from there",
+    )
     add_job_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Publish the folder of the trained backbone."""
+    import shutil
+
     import pandas as pd
 
     from brainalign.errors import InputError
@@ -38,9 +45,9 @@ def run(arguments: argparse.Namespace) -> None:
     from brainalign.features.world_backbones.evaluation import evaluate_world_backbone
     from brainalign.raw.stimulus_table import open_stimulus_table
     from brainalign.stores.manifest import read_manifest
-    from brainalign.stores.provenance import ProvenanceRecorder
+    from brainalign.stores.provenance import ProvenanceRecorder, compute_options_digest
     from brainalign.stores.publish import publish_folder
-    from brainalign.training.device import resolve_device
+    from brainalign.training.cards import claim_device, measure_gpu_memory
 
     options = read_job_options(arguments, describe_backbone_training, arguments.backbone)
     backbone = read_backbone_options(options)
@@ -50,18 +57,32 @@ def run(arguments: argparse.Namespace) -> None:
         )
     read_manifest(arguments.world)
     recorder = ProvenanceRecorder("backbones", options, {"world": arguments.world})
-    device = resolve_device(options["device"])
     collection = open_stimulus_table(arguments.world / "stimuli.tsv", _MAX_PIXELS)
     training = collection.table[collection.table["split"] == "train"]
     images = _read_images(collection, training)
     captions = _read_captions(arguments.world, training)
-    with publish_folder(arguments.output, "backbone", recorder.record) as draft:
+    # Another configuration or another world must never resume from these checkpoints.
+    identity = {"options": options, "inputs": recorder.record["inputs"]}
+    scratch = arguments.scratch / compute_options_digest(identity) if arguments.scratch else None
+    with (
+        claim_device(options["device"]) as device,
+        publish_folder(arguments.output, "backbone", recorder.record) as draft,
+    ):
         if isinstance(backbone, WorldCLIPOptions):
             train_world_clip(
-                images, captions, backbone.training, _SEED, draft, device, progress=True
+                images,
+                captions,
+                backbone.training,
+                _SEED,
+                draft,
+                device,
+                progress=True,
+                scratch=scratch,
             )
         else:
-            train_world_dino(images, backbone.training, _SEED, draft, device, progress=True)
+            train_world_dino(
+                images, backbone.training, _SEED, draft, device, progress=True, scratch=scratch
+            )
         objects = collection.table[collection.table["kind"] == "object"]
         known, heldout = (objects[objects["split"] == split] for split in ("train", "test"))
         evaluation = evaluate_world_backbone(
@@ -75,7 +96,14 @@ def run(arguments: argparse.Namespace) -> None:
             else None,
         )
         print(pd.Series(evaluation).round(3).to_string())
-        recorder.finish(seeds=[_SEED], device=str(device), evaluation=evaluation)
+        recorder.finish(
+            run_facts=measure_gpu_memory(device),
+            seeds=[_SEED],
+            device=device.type,
+            evaluation=evaluation,
+        )
+    if scratch is not None:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _read_images(collection: StimulusCollection, table: pd.DataFrame) -> np.ndarray:

@@ -6,7 +6,11 @@ import argparse
 from pathlib import Path
 
 from brainalign.config.arguments import read_job_options
-from brainalign.config.job_options import describe_fit, read_method_options
+from brainalign.config.job_options import (
+    describe_fit,
+    read_method_options,
+    read_tracking_options,
+)
 from brainalign.methods.experiment_arguments import add_experiment_arguments, list_inputs
 
 
@@ -28,32 +32,49 @@ def run(arguments: argparse.Namespace) -> None:
     from brainalign.methods.weights import write_weights
     from brainalign.stores.provenance import ProvenanceRecorder, compute_options_digest
     from brainalign.stores.publish import publish_folder
-    from brainalign.training.device import resolve_device
+    from brainalign.training.cards import claim_device, measure_gpu_memory
+    from brainalign.training.distributed import join_processes
+    from brainalign.training.tracking import (
+        TENSORBOARD_FOLDER,
+        check_tracking,
+        write_tensorboard,
+    )
 
     options = read_job_options(
         arguments, describe_fit, arguments.method, arguments.dataset, arguments.backbone
     )
     name, method_options = read_method_options(options)
+    tracking = read_tracking_options(options)
+    check_tracking(tracking)
     recorder = ProvenanceRecorder("models", options, list_inputs(arguments))
     # Another configuration or other data must never resume from these checkpoints.
     identity = {"options": options, "inputs": recorder.record["inputs"]}
     scratch = arguments.scratch / compute_options_digest(identity) if arguments.scratch else None
-    job = ExperimentJob(
-        method=name,
-        method_options=method_options,
-        options=options,
-        stimuli=arguments.stimuli,
-        responses=tuple(arguments.responses),
-        features=arguments.features,
-        device=str(resolve_device(options["device"])),
-        prior=arguments.prior,
-        scratch=scratch,
-    )
-    fitted = load_experiment_module(name).fit_experiment(job)
-    with publish_folder(arguments.output, "model", recorder.record) as draft:
-        write_weights(draft, fitted.weights, fitted.description)
-        if fitted.history is not None:
-            fitted.history.to_csv(draft / "training.csv", index=False)
-        recorder.finish(seeds=options["seeds"], device=job.device)
+    with claim_device(options["device"]) as device, join_processes(device) as processes:
+        job = ExperimentJob(
+            method=name,
+            method_options=method_options,
+            options=options,
+            stimuli=arguments.stimuli,
+            responses=tuple(arguments.responses),
+            features=arguments.features,
+            device=str(device),
+            prior=arguments.prior,
+            scratch=scratch,
+        )
+        fitted = load_experiment_module(name).fit_experiment(job)
+        if not processes.is_first:
+            return
+        with publish_folder(arguments.output, "model", recorder.record) as draft:
+            write_weights(draft, fitted.weights, fitted.description)
+            if fitted.history is not None:
+                fitted.history.to_csv(draft / "training.csv", index=False)
+                if tracking.tensorboard:
+                    write_tensorboard(fitted.history, draft / TENSORBOARD_FOLDER)
+            recorder.finish(
+                run_facts={"processes": processes.count, **measure_gpu_memory(device)},
+                seeds=options["seeds"],
+                device=device.type,
+            )
     if scratch is not None:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> None:
     from brainalign.stores.manifest import read_manifest
     from brainalign.stores.provenance import ProvenanceRecorder
     from brainalign.stores.write import write_store
-    from brainalign.training.device import resolve_device
+    from brainalign.training.cards import claim_device
 
     options = read_job_options(
         arguments, describe_prediction, arguments.method, arguments.dataset, arguments.backbone
@@ -37,18 +37,19 @@ def run(arguments: argparse.Namespace) -> None:
     recorder = ProvenanceRecorder(
         "predictions", options, {"model": arguments.model, **list_inputs(arguments)}
     )
-    job = ExperimentJob(
-        method=name,
-        method_options=method_options,
-        options=options,
-        stimuli=arguments.stimuli,
-        responses=tuple(arguments.responses),
-        features=arguments.features,
-        device=str(resolve_device(options["device"])),
-        prior=arguments.prior,
-    )
     fitted = FittedExperiment(*read_weights(arguments.model))
-    tree = load_experiment_module(name).predict_experiment(job, fitted)
+    with claim_device(options["device"]) as device:
+        job = ExperimentJob(
+            method=name,
+            method_options=method_options,
+            options=options,
+            stimuli=arguments.stimuli,
+            responses=tuple(arguments.responses),
+            features=arguments.features,
+            device=str(device),
+            prior=arguments.prior,
+        )
+        tree = load_experiment_module(name).predict_experiment(job, fitted)
     tree.attrs.update(
         {
             "method": arguments.method,

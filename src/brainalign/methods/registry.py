@@ -56,6 +56,81 @@ METHODS: dict[str, MethodEntry] = {
         "brainalign.methods.direct.methods:DirectDecodingNonlinear",
         "brainalign.methods.direct.options:NonlinearDecodingOptions",
     ),
+    "clip_mused": MethodEntry(
+        "brainalign.methods.clip_mused.model:CLIPMused",
+        "brainalign.methods.clip_mused.options:CLIPMusedOptions",
+        "brainalign.methods.labels.experiment",
+    ),
+    "label_vit": MethodEntry(
+        "brainalign.methods.label_baselines.networks:LabelViT",
+        "brainalign.methods.label_baselines.options:LabelViTOptions",
+        "brainalign.methods.labels.experiment",
+    ),
+    "label_vit_pooled": MethodEntry(
+        "brainalign.methods.label_baselines.networks:LabelViTPooled",
+        "brainalign.methods.label_baselines.options:LabelViTPooledOptions",
+        "brainalign.methods.labels.experiment",
+    ),
+    "label_vit_embedding": MethodEntry(
+        "brainalign.methods.label_baselines.networks:LabelViTEmbedding",
+        "brainalign.methods.label_baselines.options:LabelViTEmbeddingOptions",
+        "brainalign.methods.labels.experiment",
+    ),
+    "label_mlp": MethodEntry(
+        "brainalign.methods.label_baselines.networks:LabelMLP",
+        "brainalign.methods.label_baselines.options:LabelMLPOptions",
+        "brainalign.methods.labels.experiment",
+    ),
+    "label_mlp_pooled": MethodEntry(
+        "brainalign.methods.label_baselines.networks:LabelMLPPooled",
+        "brainalign.methods.label_baselines.options:LabelMLPPooledOptions",
+        "brainalign.methods.labels.experiment",
+    ),
+    "label_logistic": MethodEntry(
+        "brainalign.methods.label_baselines.linear:LogisticLabels",
+        "brainalign.methods.label_baselines.options:LinearLabelOptions",
+        "brainalign.methods.labels.experiment",
+    ),
+    "label_ridge": MethodEntry(
+        "brainalign.methods.label_baselines.linear:RidgeLabels",
+        "brainalign.methods.label_baselines.options:LinearLabelOptions",
+        "brainalign.methods.labels.experiment",
+    ),
+    "label_srm": MethodEntry(
+        "brainalign.methods.label_baselines.linear:SharedResponseLabels",
+        "brainalign.methods.label_baselines.options:SharedResponseOptions",
+        "brainalign.methods.labels.experiment",
+    ),
+    "vi_st": MethodEntry(
+        "brainalign.methods.vi_st.model:ViST",
+        "brainalign.methods.vi_st.options:ViSTOptions",
+        "brainalign.methods.movies.experiment",
+    ),
+    "mean_rate": MethodEntry(
+        "brainalign.methods.rate_baselines.mean_rate:MeanRate",
+        "brainalign.methods.rate_baselines.options:MeanRateOptions",
+        "brainalign.methods.movies.experiment",
+    ),
+    "ln": MethodEntry(
+        "brainalign.methods.rate_baselines.linear:LinearNonlinear",
+        "brainalign.methods.rate_baselines.options:LinearNonlinearOptions",
+        "brainalign.methods.movies.experiment",
+    ),
+    "glm": MethodEntry(
+        "brainalign.methods.rate_baselines.glm:PoissonGLM",
+        "brainalign.methods.rate_baselines.options:GLMOptions",
+        "brainalign.methods.movies.experiment",
+    ),
+    "feature_ridge": MethodEntry(
+        "brainalign.methods.rate_baselines.feature_ridge:FeatureRidge",
+        "brainalign.methods.rate_baselines.options:FeatureRidgeOptions",
+        "brainalign.methods.movies.experiment",
+    ),
+    "movie_cnn": MethodEntry(
+        "brainalign.methods.rate_baselines.cnn:MovieCNN",
+        "brainalign.methods.rate_baselines.options:MovieCNNOptions",
+        "brainalign.methods.movies.experiment",
+    ),
 }
 
 

@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from brainalign.options import Options
+from brainalign.raw.dataset_options import RecordedDataset as RecordedDataset
+from brainalign.raw.fmri_options import BIDSDataset, SimulatedFMRIDataset
 from brainalign.raw.simulate.options import SimulatedITOptions
-from brainalign.responses.options import FlashedImageResponseOptions, SpikeResponseOptions
-from brainalign.stimuli.options import SmallSetStimuliOptions, StimuliOptions
+from brainalign.raw.simulate.retina_options import SimulatedRetinaOptions
+from brainalign.raw.simulate.sort_options import (
+    SimulatedITSortsOptions,
+    SimulatedRetinaArrayOptions,
+)
+from brainalign.responses.options import (
+    FlashedImageResponseOptions,
+    MovieResponseOptions,
+    SpikeResponseOptions,
+)
+from brainalign.sorting.options import (
+    RetinaSortingOptions,
+    SortingOptions,
+    SortSessionOptions,
+)
+from brainalign.stimuli.options import (
+    MovieStimuliOptions,
+    SmallSetStimuliOptions,
+    StimuliOptions,
+)
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -33,22 +52,6 @@ def check_name(name: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(check_name)]
-
-
-class RecordedDataset(Options):
-    """What every data set declares of itself, so that the workflow knows which jobs it needs."""
-
-    modality: ClassVar[Literal["spikes", "fmri"]]
-    design: ClassVar[Literal["images", "movies"]]
-    is_simulated: ClassVar[bool] = False
-
-    def get_simulation(self) -> Any:
-        """Give the options ``simulation`` of a simulated data set; None for recordings of others."""
-        return getattr(self, "simulation", None)
-
-    def list_simulated_subjects(self) -> list[str]:
-        """List the subjects that will be simulated, sorted; none for recordings of others."""
-        return sorted(self.get_simulation().subjects) if self.is_simulated else []
 
 
 class SpikeDatasetOptions(RecordedDataset):
@@ -140,6 +143,158 @@ class Onken2016Options(SpikeDatasetOptions):
     )
 
 
+class MovieDatasetOptions(RecordedDataset):
+    """What every data set of spikes and movies has."""
+
+    modality = "spikes"
+    design = "movies"
+
+    stimuli: MovieStimuliOptions = Field(
+        MovieStimuliOptions(), description="Decoding and split of movies."
+    )
+    responses: MovieResponseOptions = Field(
+        MovieResponseOptions(), description="From spikes to responses and receptive fields."
+    )
+
+
+class SimulatedRetinaDataset(MovieDatasetOptions):
+    """Retinal ganglion cells that watch the simulated world's movies: sorted units in NWB."""
+
+    is_simulated = True
+
+    kind: Literal["simulated_retina"] = Field(description="Discriminates the data sets.")
+    simulation: SimulatedRetinaOptions = Field(
+        SimulatedRetinaOptions(), description="What is planted and recorded."
+    )
+
+
+class NWBMoviesDataset(MovieDatasetOptions):
+    """Your own NWB files with movies: units, trials with the movie, frame triggers or a rate."""
+
+    kind: Literal["nwb_movies"] = Field(description="Discriminates the data sets.")
+    folder: str = Field(
+        description="Folder of NWB files, named or foldered sub-<subject>_ses-<session>*.nwb as "
+        "DANDI does; ${VARIABLES} of the environment are filled in.",
+        min_length=1,
+    )
+    movie_tables: list[str] = Field(
+        description="Tab-separated tables with the columns movie, path (a folder of frames, or an "
+        "npy, npz, TIFF or MP4 file, relative to the table), frame_rate_hz, and optionally "
+        "n_frames and use (model, or receptive_field for movies such as white noise). A table "
+        "movie_frames.tsv beside it may give movie, frame and split.",
+        min_length=1,
+    )
+    subjects: list[Name] | None = Field(
+        None, description="Subjects to use; empty: all that are found."
+    )
+    movie_column: str = Field("movie", description="Column of the trials table with the movie.")
+    onset_column: str = Field(
+        "start_time", description="Column of the trials table with the start in s."
+    )
+    valid_column: str | None = Field(
+        None, description="Column of the trials table that is true for trials to keep."
+    )
+    frame_triggers: str | None = Field(
+        "frame_triggers",
+        description="TimeSeries in acquisition whose timestamps are the pulses of the frame "
+        "clock in s; empty: frames follow the start at the movie's rate.",
+    )
+    unsorted_spikes: Literal["refuse", "sort"] = Field(
+        "refuse", description="What to do with spike times of a unit that are out of order."
+    )
+    unit_column: str | None = Field(
+        None,
+        description="Column of the units table with an id that is the same in all sessions; "
+        "empty: units of different sessions are different units.",
+    )
+    area_column: str | None = Field(
+        None,
+        description="Column of the units table with the area; empty: the electrodes' location.",
+    )
+
+
+class Onken2016MoviesOptions(MovieDatasetOptions):
+    """Salamander retinal ganglion cells and two natural movies (Onken et al. 2016)."""
+
+    kind: Literal["onken2016_movies"] = Field(description="Discriminates the data sets.")
+    folder: str = Field(
+        description="Folder of the published package (holds NeuralData and Stimuli); "
+        "${VARIABLES} of the environment are filled in.",
+        min_length=1,
+    )
+    alignment: str = Field(
+        "workflow/datasets/onken2016_alignment.json",
+        description="Table that places the recorded windows in the movies, see docs/retina.md.",
+        min_length=1,
+    )
+    experiments: list[Literal["1", "2"]] = Field(
+        ["1"], description="Experiments to use; each retina is a subject.", min_length=1
+    )
+
+
+class SpikeSortsDataset(SpikeDatasetOptions):
+    """Your own spike sorters' folders or raw recordings, with tables of what was shown."""
+
+    is_sorted = True
+
+    kind: Literal["spike_sorts"] = Field(description="Discriminates the data sets.")
+    sessions: list[SortSessionOptions] = Field(description="What is sorted.", min_length=1)
+    sorting: SortingOptions = Field(SortingOptions(), description="From recordings to units.")
+    stimuli_table: str | None = Field(
+        None,
+        description="A tab-separated table with at least the columns stimulus and file, as for "
+        "kind nwb; needed where a backbone sees the images.",
+    )
+
+    def list_sorted_subjects(self) -> list[str]:
+        """List the subjects of all sessions, sorted."""
+        return sorted({session.subject for session in self.sessions})
+
+
+class SimulatedITSortsDataset(SpikeDatasetOptions):
+    """Macaque IT in the simulated world, before NWB: a Phy folder and a raw recording."""
+
+    is_simulated = True
+    is_sorted = True
+    has_electrodes = True
+
+    kind: Literal["simulated_it_sorts"] = Field(description="Discriminates the data sets.")
+    simulation: SimulatedITSortsOptions = Field(
+        SimulatedITSortsOptions(), description="What is planted and recorded."
+    )
+    sorting: SortingOptions = Field(SortingOptions(), description="From recordings to units.")
+
+
+class SimulatedRetinaArrayDataset(RecordedDataset):
+    """A short raw recording of a simulated retina, to hold sorted units against planted ones."""
+
+    modality = "spikes"
+    design = "movies"
+    is_simulated = True
+    is_sorted = True
+    has_electrodes = True
+    has_responses = False
+
+    kind: Literal["simulated_retina_array"] = Field(description="Discriminates the data sets.")
+    simulation: SimulatedRetinaArrayOptions = Field(
+        SimulatedRetinaArrayOptions(), description="What is planted and recorded."
+    )
+    sorting: RetinaSortingOptions = Field(
+        RetinaSortingOptions(), description="From recordings to units."
+    )
+
+
 DatasetOptions = Annotated[
-    SimulatedITDataset | NWBDataset | Onken2016Options, Field(discriminator="kind")
+    SimulatedITDataset
+    | NWBDataset
+    | Onken2016Options
+    | SimulatedRetinaDataset
+    | NWBMoviesDataset
+    | Onken2016MoviesOptions
+    | SimulatedFMRIDataset
+    | BIDSDataset
+    | SpikeSortsDataset
+    | SimulatedITSortsDataset
+    | SimulatedRetinaArrayDataset,
+    Field(discriminator="kind"),
 ]

@@ -9,22 +9,35 @@ from typing import Any
 
 from brainalign.errors import InputError
 from brainalign.options import suggest_name
+from brainalign.raw.fmri_options import BIDSDataset, FMRIDatasetOptions, SimulatedFMRIDataset
 from brainalign.raw.options import (
     NWBDataset,
+    NWBMoviesDataset,
     RecordedDataset,
     SimulatedITDataset,
-    SpikeDatasetOptions,
+    SimulatedRetinaDataset,
 )
-from brainalign.raw.recording import RawDataset
 
 READERS = {
     "nwb": "brainalign.raw.nwb_dataset:NWBFolder",
     "simulated_it": "brainalign.raw.nwb_dataset:NWBFolder",
     "onken2016_salamander": "brainalign.raw.onken2016:Onken2016Salamander",
+    "nwb_movies": "brainalign.raw.nwb_movies:NWBMovieFolder",
+    "simulated_retina": "brainalign.raw.nwb_movies:NWBMovieFolder",
+    "onken2016_movies": "brainalign.raw.onken2016_movies:Onken2016Movies",
+    "simulated_fmri": "brainalign.raw.bids.dataset:BIDSFolder",
+    "bids": "brainalign.raw.bids.dataset:BIDSFolder",
+    "spike_sorts": "brainalign.raw.sorted_dataset:open_sorted_dataset",
+    "simulated_it_sorts": "brainalign.raw.sorted_dataset:open_sorted_dataset",
+    "simulated_retina_array": "brainalign.raw.sorted_dataset:open_sorted_dataset",
 }
 
 SIMULATORS = {
     "simulated_it": "brainalign.raw.simulate.it_recording:write_it_recording",
+    "simulated_retina": "brainalign.raw.simulate.retina_recording:write_retina_recording",
+    "simulated_fmri": "brainalign.raw.simulate.fmri_recording:write_fmri_recording",
+    "simulated_it_sorts": "brainalign.raw.simulate.it_sorts:write_it_sorts",
+    "simulated_retina_array": "brainalign.raw.simulate.retina_array:write_retina_array",
 }
 """Kind of simulated data set → what writes its raw files, given folder, world and options."""
 
@@ -52,16 +65,28 @@ def get_simulator(options: RecordedDataset) -> Callable[[Path, Path, Any], None]
 
 
 def open_raw_dataset(
-    options: SpikeDatasetOptions, recording: Path | None = None, world: Path | None = None
-) -> RawDataset:
+    options: RecordedDataset,
+    recording: Path | None = None,
+    world: Path | None = None,
+    *,
+    listing: Path | None = None,
+    preprocessed: Path | None = None,
+) -> Any:
     """Open the raw files of a data set.
 
     Parameters
     ----------
-    options : SpikeDatasetOptions
+    options : RecordedDataset
         Options of the data set; ``kind`` chooses the reader.
     recording, world : Path, optional
         For simulated recordings: the published folders of the recording and of the world.
+    listing, preprocessed : Path, optional
+        For volumes: the published listing of the files, and derivatives of one subject.
+
+    Returns
+    -------
+    dataset : RawDataset or RawMovieDataset
+        By the design of the data set.
 
     Raises
     ------
@@ -75,18 +100,42 @@ def open_raw_dataset(
         )
     module, name = READERS[kind].split(":")
     reader = getattr(import_module(module), name)
+    if options.is_sorted:
+        return reader(options, recording, world)
+    if options.is_simulated and recording is None:
+        raise InputError(
+            "a simulated recording needs its folder",
+            remedy="Give --recording (and --world for stimuli), or run snakemake.",
+        )
     if isinstance(options, SimulatedITDataset):
-        if recording is None:
-            raise InputError(
-                "a simulated recording needs its folder",
-                remedy="Give --recording (and --world for stimuli), or run snakemake.",
-            )
         return reader(_read_as_lab_files(options, recording, world))
+    if isinstance(options, SimulatedRetinaDataset):
+        return reader(_read_as_lab_movies(options, recording, world))
+    if isinstance(options, SimulatedFMRIDataset):
+        options = _read_as_bids(options, recording, world)
+    if isinstance(options, FMRIDatasetOptions):
+        return reader(options, listing, preprocessed)
     return reader(options)
 
 
+def _read_as_bids(
+    options: SimulatedFMRIDataset, recording: Path | None, world: Path | None
+) -> BIDSDataset:
+    return BIDSDataset(
+        kind="bids",
+        folder=str(recording),
+        stimuli_table=None if world is None else str(world / "stimuli.tsv"),
+        preprocessing=options.preprocessing,
+        events=options.events,
+        tr_s=options.tr_s,
+        max_volume_gb=options.max_volume_gb,
+        stimuli=options.stimuli,
+        responses=options.responses,
+    )
+
+
 def _read_as_lab_files(
-    options: SimulatedITDataset, recording: Path, world: Path | None
+    options: SimulatedITDataset, recording: Path | None, world: Path | None
 ) -> NWBDataset:
     return NWBDataset(
         kind="nwb",
@@ -98,4 +147,23 @@ def _read_as_lab_files(
         onset_column="photodiode_onset",
         valid_column="valid",
         unit_column="unit_name",
+    )
+
+
+def _read_as_lab_movies(
+    options: SimulatedRetinaDataset, recording: Path | None, world: Path | None
+) -> NWBMoviesDataset:
+    if recording is None or world is None:
+        raise InputError(
+            "a simulated recording of movies needs its folder and the world's",
+            remedy="Give --recording and --world, or run snakemake.",
+        )
+    return NWBMoviesDataset(
+        kind="nwb_movies",
+        folder=str(recording),
+        movie_tables=[str(world / "movies.tsv"), str(recording / "movies.tsv")],
+        stimuli=options.stimuli,
+        responses=options.responses,
+        unit_column="unit_name",
+        area_column="location",
     )

@@ -16,7 +16,7 @@ from brainalign.stores.manifest import Manifest, read_manifest
 from brainalign.stores.verify import list_published_folders
 
 # Stages that other stages read but the report does not: only their provenance is shown.
-_UPSTREAM_FOLDERS = ("raw", "priors", "scores")
+_UPSTREAM_FOLDERS = ("raw", "electrodes", "priors", "scores")
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,8 @@ class Run:
         By data set.
     responses : dict of (str, str) to Artifact
         By data set and subject.
+    sorted : dict of str to Artifact
+        Curated units, by data set.
     features : dict of (str, str) to Artifact
         By data set and backbone.
     backbones : dict of str to Artifact
@@ -83,6 +85,7 @@ class Run:
 
     stimuli: dict[str, Artifact] = field(default_factory=dict)
     responses: dict[tuple[str, str], Artifact] = field(default_factory=dict)
+    sorted: dict[str, Artifact] = field(default_factory=dict)
     features: dict[tuple[str, str], Artifact] = field(default_factory=dict)
     backbones: dict[str, Artifact] = field(default_factory=dict)
     models: dict[Fit, Artifact] = field(default_factory=dict)
@@ -114,6 +117,7 @@ class Run:
         return [
             *(artifact for artifact in self.upstream if artifact.manifest.kind == "raw"),
             *self.stimuli.values(),
+            *self.sorted.values(),
             *self.responses.values(),
             *self.backbones.values(),
             *self.features.values(),
@@ -197,6 +201,7 @@ def _file(run: Run, artifact: Artifact) -> None:
     shelves: dict[str, tuple[dict[Any, Artifact], Any]] = {
         "stimuli": (run.stimuli, artifact.name),
         "responses": (run.responses, tuple(parents[-2:])),
+        "sorted": (run.sorted, artifact.name),
         "features": (run.features, tuple(parents[-2:])),
         "backbone": (run.backbones, artifact.name),
         "model": (run.models, Fit(*parents)),

@@ -19,15 +19,21 @@ from brainalign.report.pictures import Picture
 from brainalign.report.recordings import read_recordings, read_stimulus_sets
 from brainalign.report.score_table import read_scores
 from brainalign.report.sections.backbones import compose_backbones, list_floors
+from brainalign.report.sections.brain_maps import compose_brain_maps
+from brainalign.report.sections.labels import LABEL_TASKS, compose_labels
 from brainalign.report.sections.mig_vis import compose_mig_vis
+from brainalign.report.sections.movies import compose_movies
 from brainalign.report.sections.provenance import compose_provenance
 from brainalign.report.sections.recordings import compose_recordings
 from brainalign.report.sections.retrieval import compose_retrieval
 from brainalign.report.sections.scores import compose_scores
 from brainalign.report.sections.similarity import compose_similarity
+from brainalign.report.sections.sorting import compose_sorting
 from brainalign.report.sections.stimuli import compose_stimuli
 from brainalign.report.sections.summary import compose_summary
 from brainalign.report.sections.training import compose_training
+from brainalign.report.sections.yardsticks import METHOD as YARDSTICK
+from brainalign.report.sections.yardsticks import compose_yardsticks
 
 _FOLDER = Path(__file__).parent
 _TEMPLATE, _STYLE_SHEET = "page.html", "page.css"
@@ -93,11 +99,16 @@ def _compose_sections(run: Run) -> list[Section]:
     sections = [
         compose_summary(run, recordings, read_stimulus_sets(run), scores),
         _compose_scores(run, scores, floors),
+        compose_labels(run, scores, _assign_colours(run, scores)),
         compose_retrieval(run, floors),
         compose_similarity(run, floors),
         compose_mig_vis(run),
+        compose_yardsticks(scores),
         compose_training(run),
+        compose_sorting(run),
         compose_recordings(recordings),
+        compose_movies(run),
+        compose_brain_maps(run),
         compose_stimuli(run),
         compose_backbones(run),
         compose_provenance(run),
@@ -106,10 +117,17 @@ def _compose_sections(run: Run) -> list[Section]:
 
 
 def _compose_scores(run: Run, scores: pd.DataFrame | None, floors: list[str]) -> Section | None:
-    if scores is None or not len(scores):
+    if scores is None:
         return None
-    colours = assign_colours([*run.list_methods(), *scores["method"]])
-    return compose_scores(scores, colours, floors, _find_level(run))
+    colours = _assign_colours(run, scores)
+    # Labels and yardsticks have sections of their own.
+    scores = scores[~scores["task"].isin(LABEL_TASKS) & (scores["method"] != YARDSTICK)]
+    return compose_scores(scores, colours, floors, _find_level(run)) if len(scores) else None
+
+
+def _assign_colours(run: Run, scores: pd.DataFrame | None) -> dict[str, str]:
+    scored = [] if scores is None else scores["method"].tolist()
+    return assign_colours([*run.list_methods(), *scored])
 
 
 def _find_level(run: Run) -> float | None:

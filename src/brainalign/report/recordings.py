@@ -94,12 +94,16 @@ def read_stimulus_sets(run: Run) -> list[StimulusSet]:
 
 def _read_recording(artifact: Artifact, dataset: str, subject: str) -> Recording:
     store = open_store(artifact.path, "responses")
-    shown = "stimulus" if "stimulus" in store.variables else "movie"
+    is_movie = "movie" in store.variables
+    shown = "movie" if is_movie else "stimulus"
+    # Of spikes in movies, noise_ceiling bounds the correlation; the share is a variable of its own.
+    has_share = "explainable_variance" in store.variables
+    ceiling = "explainable_variance" if has_share else "noise_ceiling"
     return Recording(
         dataset=dataset,
         subject=subject,
         status=read_labels(store, "unit_status"),
-        noise_ceiling=read_values(store.variables["noise_ceiling"], artifact.path),
+        noise_ceiling=read_values(store.variables[ceiling], artifact.path),
         reliability=read_values(store.variables["reliability"], artifact.path),
         areas=sorted(set(read_labels(store, "area").tolist())),
         n_presentations=int(store.variables["response"].shape[0]),

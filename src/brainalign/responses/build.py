@@ -82,7 +82,7 @@ def build_image_responses(
     stimulus = presentations["stimulus"].to_numpy(dtype=np.str_)
     session = presentations["session"].to_numpy(dtype=np.str_)
     names = np.unique(session)
-    training = _mark_training(stimulus, splits)
+    training = mark_training(stimulus, splits)
     statistics = [compute_session_statistics(response, session, names, row) for row in training]
     everything = np.ones(len(stimulus), dtype=bool)
     described = apply_session_statistics(
@@ -155,7 +155,14 @@ def _stack_units(
     return units, np.concatenate(blocks)
 
 
-def _mark_training(stimulus: np.ndarray, splits: StimulusSplits | None) -> np.ndarray:
+def mark_training(stimulus: np.ndarray, splits: StimulusSplits | None) -> np.ndarray:
+    """Mark the presentations of training stimuli, shape (n_folds, n_presentations), bool.
+
+    Raises
+    ------
+    InputError
+        If a presented stimulus is not in the stimulus store.
+    """
     if splits is None:
         return np.ones((1, len(stimulus)), dtype=bool)
     position = {str(name): row for row, name in enumerate(splits.stimulus)}

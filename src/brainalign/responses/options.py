@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -66,3 +66,79 @@ class FlashedImageResponseOptions(SpikeResponseOptions):
         min_length=2,
         max_length=2,
     )
+
+
+class ReceptiveFieldOptions(Options):
+    """Where receptive fields come from, and how they are fitted."""
+
+    source: Literal["auto", "stimulus", "training_frames", "outlines", "none"] = Field(
+        "auto",
+        description="stimulus: movies that the data set shows for receptive fields only, such as "
+        "white noise; training_frames: frames of the within-movie training split; outlines: as "
+        "the data set gives them; auto: outlines where given, else stimulus, else "
+        "training_frames.",
+    )
+    n_lags: int = Field(
+        15, description="Frames before a spike in the spike-triggered average.", ge=1, le=200
+    )
+    max_pixels: int = Field(
+        1024,
+        description="Frames with more pixels are averaged to a grid of at most this many cells "
+        "before the spike-triggered average.",
+        ge=16,
+    )
+    significance: float = Field(
+        0.01,
+        description="A receptive field needs a held-out p-value of at most this.",
+        gt=0,
+        lt=1,
+    )
+    contour_sd: float = Field(
+        1.5,
+        description="Given outlines are contours of a Gaussian at this many standard deviations.",
+        gt=0,
+    )
+    map_size: int = Field(
+        32, description="Side of rf_map, the fitted Gaussian on a grid over the frame.", ge=4
+    )
+
+
+class MovieResponseOptions(Options):
+    """Spike counts per bin of every trial of a movie, and their reliability."""
+
+    normalisation: ClassVar[str] = "none"
+    by_area: ClassVar[bool] = False
+
+    bins: Literal["frames"] | float = Field(
+        "frames",
+        description="frames: one bin per frame of the movie; a number: bins of this width in ms.",
+    )
+    frames_per_trigger: int = Field(
+        1, description="Frames between two pulses of the frame clock.", ge=1
+    )
+    max_repaired_share: float = Field(
+        0.02,
+        description="A trial is refused if more than this share of its triggers had to be added "
+        "(missing) or removed (double).",
+        ge=0,
+        lt=1,
+    )
+    max_rate_hz: float = Field(
+        500.0,
+        description="A unit that fires faster than this on average is impossible: its spike times "
+        "are in other units than s.",
+        gt=0,
+    )
+    n_half_splits: int = Field(
+        100, description="Random halves of the repeats for the reliability.", ge=1, le=10_000
+    )
+    seed: int = Field(0, description="Seed of the half splits.", ge=0)
+    receptive_fields: ReceptiveFieldOptions = Field(
+        ReceptiveFieldOptions(), description="Spike-triggered averages and Gaussian fits."
+    )
+
+    @model_validator(mode="after")
+    def _check_bins(self) -> MovieResponseOptions:
+        if self.bins != "frames" and not float(self.bins) > 0:
+            raise ValueError(f"bins must be 'frames' or a positive width in ms, found {self.bins}")
+        return self

@@ -9,13 +9,14 @@ from typing import Any
 import xarray as xr
 
 from brainalign.errors import InputError
-from brainalign.stimuli.read import StimulusSplits
 
-ResponseBuilder = Callable[[Any, str, Any, StimulusSplits | None], xr.Dataset]
-"""Takes the raw data set, the subject, the response options and the splits."""
+ResponseBuilder = Callable[[Any, str, Any, Any], xr.Dataset]
+"""Takes the raw data set, the subject, the response options and the splits (or None)."""
 
 RESPONSE_BUILDERS: dict[tuple[str, str], str] = {
     ("spikes", "images"): "brainalign.responses.build:build_spike_responses",
+    ("spikes", "movies"): "brainalign.responses.movies:build_movie_responses",
+    ("fmri", "images"): "brainalign.responses.fmri_build:build_fmri_responses",
 }
 
 

@@ -35,6 +35,17 @@ def run(arguments: argparse.Namespace) -> None:
     }
     recorder = ProvenanceRecorder("stimuli", options, inputs)
     dataset = open_raw_dataset(dataset_options, arguments.recording, arguments.world)
+    if dataset_options.design == "movies":
+        from brainalign.stimuli.movies import build_movie_stimuli
+
+        stimuli = build_movie_stimuli(
+            dataset.read_movies(),
+            dataset_options.stimuli,
+            progress=lambda names: show_progress(names, "decoding movies"),
+        )
+        stimuli.attrs["dataset"] = arguments.dataset
+        write_store(arguments.output, stimuli, "stimuli", recorder.finish())
+        return
     collection = dataset.read_stimuli()
     if collection is None:
         raise InputError(

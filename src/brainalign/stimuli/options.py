@@ -76,3 +76,55 @@ class SmallSetStimuliOptions(StimuliOptions):
     split: FoldedSplitOptions = Field(
         FoldedSplitOptions(), description="Training, validation and test."
     )
+
+
+class MovieSplitOptions(Options):
+    """How frames are divided, within movies and across movies; made once per data set."""
+
+    source: Literal["auto", "given", "contiguous"] = Field(
+        "auto",
+        description="Within movies. given: as the data set states it per frame; contiguous: each "
+        "movie's first part trains, the next validates, the last tests; auto: given where stated "
+        "for all movies, else contiguous.",
+    )
+    test_share: float = Field(0.2, description="Last share of each movie, for testing.", gt=0, lt=1)
+    validation_share: float = Field(
+        0.1,
+        description="Last share of what is not for testing, for validation; of the training "
+        "movies of a cross-movie fold likewise.",
+        gt=0,
+        lt=1,
+    )
+    guard_s: float = Field(
+        0.3,
+        description="Frames of this duration in s, before each validation and test part, are in "
+        "no split: responses lag behind the movie, so neighbouring parts share what drives them.",
+        ge=0,
+    )
+    n_folds: int = Field(
+        2,
+        description="Cross-movie folds: movies are dealt to this many folds in the order of their "
+        "names, and each fold is tested once. At most the number of movies; 0 for none.",
+        ge=0,
+    )
+
+    @model_validator(mode="after")
+    def _check_movie_folds(self) -> MovieSplitOptions:
+        if self.n_folds == 1:
+            raise ValueError("n_folds is 0 (none) or at least 2")
+        return self
+
+
+class MovieStimuliOptions(Options):
+    """How movies become one array of frames."""
+
+    frame_size: int | None = Field(
+        None,
+        description="Side in pixels to which every frame is resized; empty: keep the size, which "
+        "must then be the same for all movies.",
+        ge=8,
+        le=4096,
+    )
+    split: MovieSplitOptions = Field(
+        MovieSplitOptions(), description="Training, validation and test."
+    )

@@ -76,6 +76,10 @@ CONTRACTS: dict[str, StoreContract] = {
             "time": _one("frame", kind=_FLOAT, required=False),
             "split": VariableContract((("stimulus",), ("frame",)), _TEXT),
             "fold": VariableContract((("stimulus",), ("frame",)), _INTEGER, required=False),
+            "split_by_fold": VariableContract(
+                (("tested_fold", "stimulus"), ("tested_fold", "frame")), _TEXT, required=False
+            ),
+            "frame_number": _one("frame", kind=_INTEGER, required=False),
             "category": _one("stimulus", kind=_TEXT, required=False),
             "caption": _one("stimulus", kind=_TEXT, required=False),
             "label": _one("stimulus", "class", kind=_BOOLEAN, required=False),
@@ -92,10 +96,25 @@ CONTRACTS: dict[str, StoreContract] = {
                 (("presentation", "unit"), ("trial", "time", "unit")), _FLOAT
             ),
             "stimulus": _one("presentation", kind=_TEXT, required=False),
-            "repeat": _one("presentation", kind=_INTEGER, required=False),
+            "repeat": VariableContract((("presentation",), ("trial",)), _INTEGER, required=False),
             "session": VariableContract((("presentation",), ("trial",)), _TEXT),
             "movie": _one("trial", kind=_TEXT, required=False),
             "time": _one("time", kind=_FLOAT, required=False),
+            "window": _one("trial", "time", kind=_INTEGER, required=False),
+            "rf_center_x": _one("unit", kind=_FLOAT, required=False),
+            "rf_center_y": _one("unit", kind=_FLOAT, required=False),
+            "rf_axis_major": _one("unit", kind=_FLOAT, required=False),
+            "rf_axis_minor": _one("unit", kind=_FLOAT, required=False),
+            "rf_angle": _one("unit", kind=_FLOAT, required=False),
+            "rf_polarity": _one("unit", kind=_FLOAT, required=False),
+            "rf_p_value": _one("unit", kind=_FLOAT, required=False),
+            "rf_status": _one("unit", kind=_TEXT, required=False),
+            "rf_map": _one("unit", "y", "x", kind=_FLOAT, required=False),
+            "rf_sta": _one("unit", "sta_y", "sta_x", kind=_FLOAT, required=False),
+            "rf_time_course": _one("unit", "lag", kind=_FLOAT, required=False),
+            "rf_outline": _one("unit", "point", "coordinate", kind=_FLOAT, required=False),
+            "oracle_correlation": _one("unit", kind=_FLOAT, required=False),
+            "explainable_variance": _one("unit", kind=_FLOAT, required=False),
             "noise_ceiling": _one("unit", kind=_FLOAT),
             "reliability": _one("unit", kind=_FLOAT),
             "unit_status": _one("unit", kind=_TEXT),
@@ -104,7 +123,12 @@ CONTRACTS: dict[str, StoreContract] = {
     ),
     "features": StoreContract(
         kind="features",
-        root={"stimulus": _one("stimulus", kind=_TEXT, required=False)},
+        root={
+            "stimulus": _one("stimulus", kind=_TEXT, required=False),
+            "movie": _one("frame", kind=_TEXT, required=False),
+            "time": _one("frame", kind=_FLOAT, required=False),
+            "frame_number": _one("frame", kind=_INTEGER, required=False),
+        },
         # xarray makes a variable that is named like one of its dimensions a coordinate, hence
         # feature (stimulus, dimension) and not feature (stimulus, feature).
         groups={
@@ -126,7 +150,7 @@ CONTRACTS: dict[str, StoreContract] = {
         root={},
         groups={
             "*/*/*": {
-                "fold": _one("stimulus", kind=_INTEGER),
+                "fold": VariableContract((("stimulus",), ("frame",)), _INTEGER),
                 "seed": _one("seed", kind=_INTEGER),
                 **{
                     name: _one(*dimensions, kind=_FLOAT, required=False)
@@ -139,6 +163,20 @@ CONTRACTS: dict[str, StoreContract] = {
                         "response_bias": ("seed", "stimulus"),
                         "presentation_bias": ("seed", "presentation"),
                         "half_bias": ("seed", "half_split", "half", "stimulus"),
+                        "label_score": ("seed", "stimulus", "class"),
+                        "token_low": ("seed", "stimulus", "token_dimension"),
+                        "token_high": ("seed", "stimulus", "token_dimension"),
+                        "target_low": ("stimulus", "low_dimension"),
+                        "target_high": ("stimulus", "high_dimension"),
+                        "attention": ("seed", "level", "area"),
+                        "stimulus_attention": ("seed", "stimulus", "level", "area"),
+                        "occlusion": ("seed", "level", "area"),
+                        "predicted_response": ("seed", "frame", "unit"),
+                        "predicted_response_reversed": ("seed", "frame", "unit"),
+                        "predicted_response_shuffled": ("seed", "frame", "unit"),
+                        "recorded_response": ("repeat", "frame", "unit"),
+                        "mean_rate": ("frame", "unit"),
+                        "time": ("frame",),
                     }.items()
                 },
                 "presented_stimulus": _one("presentation", kind=_TEXT, required=False),
@@ -164,9 +202,25 @@ CONTRACTS: dict[str, StoreContract] = {
                     kind=_BYTE,
                     required=False,
                 ),
+                "label": _one("stimulus", "class", kind=_BOOLEAN, required=False),
+                "movie": _one("frame", kind=_TEXT, required=False),
+                "split": _one("frame", kind=_TEXT, required=False),
+                "stretch": _one("frame", kind=_INTEGER, required=False),
             }
         },
         needs_group=True,
+    ),
+    "encoding": StoreContract(
+        kind="encoding",
+        root={
+            "unit": _one("unit", kind=_TEXT),
+            "area": _one("unit", kind=_TEXT),
+            "correlation": _one("fold", "unit", kind=_FLOAT),
+            "penalty": _one("fold", "unit", kind=_FLOAT),
+            "noise_ceiling": _one("unit", kind=_FLOAT),
+            "reliability": _one("unit", kind=_FLOAT),
+        },
+        groups={},
     ),
     "scores": StoreContract(
         kind="scores",

@@ -42,8 +42,17 @@ class ProvenanceRecorder:
             "inputs": {role: _digest_input(path) for role, path in (inputs or {}).items()},
         }
 
-    def finish(self, **facts: Any) -> dict[str, Any]:
+    def finish(
+        self, *, run_facts: Mapping[str, object] | None = None, **facts: Any
+    ) -> dict[str, Any]:
         """Give the record with further facts (seeds, device, precision) and the run's cost.
+
+        Parameters
+        ----------
+        run_facts : mapping, optional
+            Further facts about the run, such as the memory that it took on a GPU.
+        **facts
+            What identifies the content.
 
         Returns
         -------
@@ -60,6 +69,7 @@ class ProvenanceRecorder:
             "peak_memory_mb": round(peak_kib / 1024),
             "python": platform.python_version(),
             "system": f"{platform.system()} {platform.machine()}",
+            **(run_facts or {}),
         }
         return self.record
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,12 +111,19 @@ class CheckpointFolder:
         Returns
         -------
         checkpoint : Checkpoint or None
-            None where there is none; damaged ones are passed over in favour of older ones.
+            None where there is none; damaged ones are passed over in favour of older ones, with
+            a line on standard error for each.
         """
         for path in self._list_records():
             checkpoint = _read_checkpoint(path)
             if checkpoint is not None:
                 return checkpoint
+            print(
+                f"resume checkpoint {path} is damaged and passed over; an older one or the start "
+                "takes its place",
+                file=sys.stderr,
+                flush=True,
+            )
         return None
 
     def _list_records(self) -> list[Path]:

@@ -47,3 +47,24 @@ def resolve_device(device: str) -> torch.device:
                 remedy="Use device: auto or cpu, or run where torch sees the GPU.",
             )
     return torch.device(device)
+
+
+def resolve_precision(precision: str, device: torch.device) -> str:
+    """Choose the arithmetic of the forward pass for a device.
+
+    Parameters
+    ----------
+    precision : {"auto", "fp32", "bf16"}
+        ``auto`` takes bf16 on a GPU that computes in it, else fp32.
+    device : torch.device
+        Where to compute.
+
+    Returns
+    -------
+    precision : {"fp32", "bf16"}
+        What is used.
+    """
+    if precision != "auto":
+        return precision
+    pays = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return "bf16" if pays else "fp32"

@@ -40,12 +40,12 @@ class GradientGuard:
         parameters: Sequence[nn.Parameter],
         optimiser: torch.optim.Optimizer,
     ) -> bool:
-        """Go back through the loss and step, unless something is not finite.
+        """Step along gradients that are already there, unless something is not finite.
 
         Parameters
         ----------
         loss : tensor of shape ()
-            Loss of one batch.
+            Loss of one batch, whose gradient the parameters hold.
         parameters : sequence of torch.nn.Parameter
             Parameters whose gradient is looked at and clipped.
         optimiser : torch.optim.Optimizer
@@ -61,8 +61,6 @@ class GradientGuard:
         CorruptDataError
             `max_consecutive_skips` steps in a row were bad.
         """
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
         gradients = [p.grad for p in parameters if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
         # One read-back for both keeps it at a single host synchronisation per step.

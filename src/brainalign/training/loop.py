@@ -13,7 +13,8 @@ import pandas as pd
 import torch
 from torch import nn
 
-from brainalign.errors import CorruptDataError, InputError
+from brainalign.errors import CorruptDataError, InputError, ResourceError
+from brainalign.stop_signals import StopRequest, defer_stop_signals
 from brainalign.training.checkpoint import (
     Checkpoint,
     CheckpointFolder,
@@ -21,7 +22,9 @@ from brainalign.training.checkpoint import (
     flatten_state,
     restore_state,
 )
-from brainalign.training.device import resolve_device
+from brainalign.training.device import resolve_device, resolve_precision
+from brainalign.training.distributed import Processes, get_processes
+from brainalign.training.gradients import BatchGradient
 from brainalign.training.guard import GradientGuard
 from brainalign.training.history import EpochRecord, tabulate_history
 from brainalign.training.options import TrainingOptions
@@ -56,7 +59,8 @@ def train_module(
     scratch : Path, optional
         Folder for resume checkpoints. A fit that was killed and is called again with the same
         arguments goes on from its newest whole checkpoint, and on the CPU ends in bitwise the
-        same weights. The caller removes the folder once the result is published.
+        same weights. SIGTERM and SIGUSR1 end it after the running epoch, with a checkpoint; a
+        second signal ends it at once. The caller removes the folder once the result is published.
     report : callable, optional
         Called with the record of each epoch and the number of epochs.
 
@@ -68,7 +72,8 @@ def train_module(
     Raises
     ------
     ResourceError
-        The device is not there, or a checkpoint cannot be written.
+        The device is not there, memory does not suffice, a checkpoint cannot be written, or
+        the process was asked to stop.
     CorruptDataError
         Too many steps in a row had a non-finite loss or gradient, or no validation score was
         finite.
@@ -83,18 +88,13 @@ def train_module(
     """
     target = resolve_device(device)
     task.prepare(target)
-    run = TrainingRun(task, options, seed, target)
-    checkpoints = CheckpointFolder(scratch, run.compute_key()) if scratch is not None else None
-    newest = checkpoints.read_newest() if checkpoints is not None else None
-    if newest is not None:
-        run.restore(newest)
-    while not run.is_finished():
-        record = run.run_epoch()
-        due = record.epoch % options.checkpoint_every == 0 or run.is_finished()
-        if checkpoints is not None and due:
-            checkpoints.write(run.capture())
-        if report is not None:
-            report(record, run.epochs)
+    run = TrainingRun(task, options, seed, target, get_processes())
+    if scratch is None:
+        # Nothing can be saved: a signal to stop is left to whoever called.
+        run.train(None, StopRequest(), report)
+    else:
+        with defer_stop_signals() as stop:
+            run.train(CheckpointFolder(scratch, run.compute_key()), stop, report)
     if not math.isfinite(run.best_score):
         raise CorruptDataError(
             "the validation score was never finite, so no epoch is the best",
@@ -119,16 +119,31 @@ class TrainingRun:
         Seed of batches and dropout.
     device : torch.device
         Device of the module.
+    processes : Processes, optional
+        Those that train this module together; a single one by default.
     """
 
     def __init__(
-        self, task: TrainingTask, options: TrainingOptions, seed: int, device: torch.device
+        self,
+        task: TrainingTask,
+        options: TrainingOptions,
+        seed: int,
+        device: torch.device,
+        processes: Processes | None = None,
     ) -> None:
         self.task, self.options, self.seed, self.device = task, options, seed, device
+        self.processes = processes if processes is not None else Processes()
         self.epochs = options.count_epochs(task.n_stimuli)
         self.parameters = [p for p in task.module.parameters() if p.requires_grad]
         self.optimiser = build_optimiser(task.module, task.undecayed_parameters, options)
         self.guard = GradientGuard(options.max_consecutive_skips, options.gradient_clip)
+        self.gradient = BatchGradient(
+            task,
+            self.parameters,
+            device,
+            resolve_precision(options.precision, device),
+            self.processes,
+        )
         self.records: list[EpochRecord] = []
         self.best_score = -math.inf
         self.epochs_since_better = 0
@@ -150,9 +165,62 @@ class TrainingRun:
         # How often to checkpoint changes no result, so a rerun may change it and still resume.
         options = self.options.model_dump(mode="json", exclude={"checkpoint_every"})
         settings = [options, self.epochs, self.seed, self.device.type, names]
+        if self.processes.count > 1:
+            settings.append(self.processes.count)
         return digest_content(
             [*settings, self.task.fingerprint(), *(value for _, value in weights)]
         )
+
+    def train(
+        self, checkpoints: CheckpointFolder | None, stop: StopRequest, report: Report | None
+    ) -> None:
+        """Go through the epochs that are left, from the newest whole checkpoint on.
+
+        Parameters
+        ----------
+        checkpoints : CheckpointFolder or None
+            Where to resume from and to save to; None: nowhere.
+        stop : StopRequest
+            Looked at after each epoch.
+        report : callable or None
+            Called with the record of each epoch and the number of epochs, on the first process.
+
+        Raises
+        ------
+        ResourceError
+            The process was asked to stop, and a checkpoint is written.
+        """
+        if checkpoints is not None:
+            self._resume(checkpoints)
+        while not self.is_finished():
+            record = self.run_epoch()
+            stopped = self.processes.is_any(stop.signal_name is not None, self.device)
+            due = record.epoch % self.options.checkpoint_every == 0 or self.is_finished()
+            if checkpoints is not None and (due or stopped):
+                if self.processes.is_first:
+                    checkpoints.write(self.capture())
+                # A process that leaves now takes the others with it, the writing one included.
+                self.processes.is_any(stopped, self.device)
+            if report is not None and self.processes.is_first:
+                report(record, self.epochs)
+            if stopped:
+                name = stop.signal_name or "a signal to another process"
+                raise ResourceError(
+                    f"stopped by {name} after epoch {record.epoch}; run again to go on",
+                    where="training",
+                )
+
+    def _resume(self, checkpoints: CheckpointFolder) -> None:
+        newest = checkpoints.read_newest()
+        found = -1 if newest is None else newest.epoch
+        if self.processes.share_number(found, self.device) != found:
+            raise ResourceError(
+                "the processes of this fit see different resume checkpoints",
+                where=checkpoints.folder,
+                remedy="Use a scratch folder that all nodes share.",
+            )
+        if newest is not None:
+            self.restore(newest)
 
     def is_finished(self) -> bool:
         """Whether the budget or the patience is spent.
@@ -180,10 +248,13 @@ class TrainingRun:
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate
         generator = np.random.default_rng(derive_seed(self.seed, "batches", epoch))
-        dropout_seed = derive_seed(self.seed, "dropout", epoch)
+        rank = self.processes.rank
+        # Each process drops out other parts of its own rows.
+        stream = f"dropout of process {rank}" if rank else "dropout"
+        dropout_seed = derive_seed(self.seed, stream, epoch)
         with isolate_torch_randomness(dropout_seed, self.device):
             loss, skipped = self._take_steps(epoch, generator)
-            score = self._validate()
+            score = self.processes.share_number(self._validate(), self.device)
         record = EpochRecord(
             epoch=epoch + 1,
             loss=loss,
@@ -233,12 +304,9 @@ class TrainingRun:
         n_steps = 0
         for batch in self.task.iterate_batches(epoch, generator):
             n_steps += 1
-            with torch.autocast(
-                self.device.type, torch.bfloat16, enabled=self.options.precision == "bf16"
-            ):
-                loss = self.task.compute_loss(batch)
+            loss = self.gradient.compute(batch)
             if self.guard.take_step(loss, self.parameters, self.optimiser):
-                losses.append(loss.detach())
+                losses.append(loss)
         if n_steps == 0:
             raise InputError(
                 "an epoch yields no batch",

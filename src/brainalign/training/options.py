@@ -44,6 +44,13 @@ class TrainingOptions(Options):
         default="cosine",
         description="Course of the learning rate over epochs, after the warm-up.",
     )
+    learning_rates: list[float] | None = Field(
+        default=None,
+        min_length=1,
+        description=(
+            "Learning rate of each epoch, the last one for all that follow; null: by schedule."
+        ),
+    )
     warmup_fraction: float = Field(
         default=0.0,
         ge=0,
@@ -53,9 +60,12 @@ class TrainingOptions(Options):
     gradient_clip: float | None = Field(
         default=None, gt=0, description="Largest norm of the gradient; null: never clipped."
     )
-    precision: Literal["fp32", "bf16"] = Field(
+    precision: Literal["auto", "fp32", "bf16"] = Field(
         default="fp32",
-        description="Arithmetic of the forward pass; losses are fp32 in both.",
+        description=(
+            "Arithmetic of the forward pass; losses are fp32 always. auto: bf16 on GPUs that "
+            "compute in it, fp32 elsewhere."
+        ),
     )
     patience: int | None = Field(
         default=None,

@@ -27,6 +27,8 @@ def compute_learning_rate(options: TrainingOptions, epoch: int, epochs: int) -> 
         Linear rise over the warm-up, then the peak (``constant``) or half a cosine from the peak
         towards 0 (``cosine``; Loshchilov and Hutter 2017, without restarts).
     """
+    if options.learning_rates is not None:
+        return options.learning_rates[min(epoch, len(options.learning_rates) - 1)]
     warmup_epochs = math.ceil(options.warmup_fraction * epochs)
     if epoch < warmup_epochs:
         return options.learning_rate * (epoch + 1) / (warmup_epochs + 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
@@ -54,3 +54,27 @@ class TrainingTask(Protocol, Generic[BatchT]):
 
     def validate(self) -> float:
         """Score on the validation split, larger is better; module in eval mode, no gradients."""
+
+
+@runtime_checkable
+class RowwiseTask(Protocol):
+    """What a `TrainingTask` offers beside, so that a batch can be computed in parts.
+
+    A batch is then rows that pass the module one by one, and a loss of what comes out for all of
+    them: the mean of squared errors as well as a contrast of all pairs. Memory that runs out and
+    training by several processes need it. A batch norm would break it.
+    """
+
+    def count_rows(self, batch: Any) -> int:
+        """Count the rows of a batch."""
+
+    def take_rows(self, batch: Any, rows: slice) -> Any:
+        """Take part of a batch, with the rows in their order."""
+
+    def compute_outputs(self, batch: Any) -> tuple[torch.Tensor, ...]:
+        """Compute the outputs of the module, each with a row per row of the batch."""
+
+    def compute_loss_of_outputs(
+        self, outputs: tuple[torch.Tensor, ...], batch: Any
+    ) -> torch.Tensor:
+        """Compare the outputs for a whole batch; a scalar loss in fp32."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 
@@ -328,3 +329,54 @@ def test_a_probe_finds_linear_categories_and_no_others():
     by_parity = [(features[:, 0] * features[:, 1] > 0).astype(int) for features in (train, test)]
     assert probe_categories(train, by_sign[0], test, by_sign[1]) > 0.9
     assert probe_categories(train, by_parity[0], test, by_parity[1]) < 0.65
+
+
+class Interruption:
+    """Break a training off as a kill would, at the end of an epoch."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, module: str, step: int) -> None:
+        self.left = step
+        self.compute = getattr(importlib.import_module(module), self.name_loss(module))
+        monkeypatch.setattr(f"{module}.{self.name_loss(module)}", self)
+
+    @staticmethod
+    def name_loss(module: str) -> str:
+        return "compute_contrast" if module.endswith("clip") else "compute_view_contrast"
+
+    def __call__(self, *arguments):
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+        return self.compute(*arguments)
+
+
+@pytest.mark.parametrize("kind", ["clip", "dino"])
+def test_an_interrupted_training_ends_in_bitwise_the_same_weights(
+    world, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+):
+    images, captions = world[0][:32], world[1][:32]
+
+    def train(output: str, scratch: Path | None) -> pd.DataFrame:
+        if kind == "clip":
+            options = CLIP.model_copy(update={"n_epochs": 4})
+            return train_world_clip(
+                images, captions, options, 0, tmp_path / output, scratch=scratch
+            )
+        options = DINO.model_copy(update={"n_epochs": 4})
+        return train_world_dino(images, options, 0, tmp_path / output, scratch=scratch)
+
+    expected = train("whole", None)
+    for step in (4, 3):
+        # Two steps an epoch: stopped inside the second and inside the third one.
+        with monkeypatch.context() as patch:
+            Interruption(patch, f"brainalign.features.world_backbones.{kind}", step)
+            with pytest.raises(KeyboardInterrupt):
+                train("broken", tmp_path / "scratch")
+    assert len(list((tmp_path / "scratch").rglob("epoch_*.json"))) == 2
+    history = train("resumed", tmp_path / "scratch")
+    pd.testing.assert_frame_equal(history, expected)
+    whole, resumed = (
+        load_file(tmp_path / name / "model.safetensors") for name in ("whole", "resumed")
+    )
+    for name, value in whole.items():
+        assert torch.equal(resumed[name], value), name

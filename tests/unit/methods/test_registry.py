@@ -7,13 +7,19 @@ import pytest
 
 from brainalign.errors import InputError
 from brainalign.methods.base import AlignmentMethod
+from brainalign.methods.labels.base import LabelMethod
 from brainalign.methods.registry import METHODS, get_method, get_method_options
+
+BASES = {
+    "brainalign.methods.image_alignment": AlignmentMethod,
+    "brainalign.methods.labels.experiment": LabelMethod,
+}
 
 
 @pytest.mark.parametrize("name", sorted(METHODS))
 def test_each_entry_leads_to_a_method_of_that_name(name: str):
     method = get_method(name)
-    assert issubclass(method, AlignmentMethod)
+    assert issubclass(method, BASES[METHODS[name].experiment])
     assert method.name == name
     assert method.Options is get_method_options(name)
     assert method.requirements is get_method_options(name).requirements

@@ -218,14 +218,15 @@ def write_scores(results: Path, predictions: list[Path]) -> Path:
         scores, queries = scores.assign(**names), details["queries"].assign(**names)
         store = results / "scores" / path.relative_to(results / "predictions")
         recorder = ProvenanceRecorder("scores", {"evaluation": {"n_bootstrap": 50}}, {"p": path})
-        write_store(store, compose_score_tree(scores, queries), "scores", recorder.finish())
+        tree = compose_score_tree(scores, {"queries": queries})
+        write_store(store, tree, "scores", recorder.finish())
         tables.append(scores)
         counts.append(queries)
         stores.append(store)
     path = results / "scores.zarr"
     recorder = ProvenanceRecorder("scores", {}, {str(store): store for store in stores})
     joined = compose_score_tree(
-        pd.concat(tables, ignore_index=True), pd.concat(counts, ignore_index=True)
+        pd.concat(tables, ignore_index=True), {"queries": pd.concat(counts, ignore_index=True)}
     )
     write_store(path, joined, "scores", recorder.finish())
     return path

@@ -23,6 +23,7 @@ from brainalign.features.world_backbones.training import (
     check_training_images,
     count_steps,
     iterate_epochs,
+    open_checkpoints,
     save_backbone,
     seeded_initialisation,
     summarise_epochs,
@@ -41,6 +42,7 @@ def train_world_clip(
     folder: Path,
     device: str | torch.device = "cpu",
     progress: bool = False,
+    scratch: Path | None = None,
 ) -> pd.DataFrame:
     """Train both towers from scratch and save them.
 
@@ -61,6 +63,8 @@ def train_world_clip(
         Where to train.
     progress : bool
         Whether to show progress.
+    scratch : path, optional
+        Folder for resume checkpoints, one per epoch; a training that was killed goes on there.
 
     Returns
     -------
@@ -97,17 +101,21 @@ def train_world_clip(
     n_steps = count_steps(len(images), options)
     optimisation = Optimisation(model, options, n_steps)
     records: list[dict[str, float]] = []
-    batches = iterate_epochs(len(images), options, generator)
-    if progress:
-        batches = show_progress(batches, "training world_clip, steps", n_steps)
-    for epoch, rows in batches:
-        inputs, caption_ids = pairs.draw(rows, generator)
-        output = model(**{name: tensor.to(device) for name, tensor in inputs.items()})
-        loss, accuracy = compute_contrast(output.logits_per_image, caption_ids.to(device))
-        optimisation.step(loss)
-        with torch.no_grad():
-            model.logit_scale.clamp_(max=_MAXIMUM_LOGIT_SCALE)
-        records.append({"epoch": epoch, "loss": loss.item(), "accuracy": accuracy.item()})
+    identity = ["world_clip", options.model_dump(mode="json"), seed, sentences, images]
+    with open_checkpoints(
+        scratch, identity, model, optimisation, generator, records
+    ) as checkpoints:
+        batches = iterate_epochs(len(images), options, generator, checkpoints)
+        if progress:
+            batches = show_progress(batches, "training world_clip, steps", n_steps)
+        for epoch, rows in batches:
+            inputs, caption_ids = pairs.draw(rows, generator)
+            output = model(**{name: tensor.to(device) for name, tensor in inputs.items()})
+            loss, accuracy = compute_contrast(output.logits_per_image, caption_ids.to(device))
+            optimisation.step(loss)
+            with torch.no_grad():
+                model.logit_scale.clamp_(max=_MAXIMUM_LOGIT_SCALE)
+            records.append({"epoch": epoch, "loss": loss.item(), "accuracy": accuracy.item()})
     history = summarise_epochs(records)
     save_backbone(model.eval(), configuration, history, folder)
     tokenizer.save_pretrained(folder)

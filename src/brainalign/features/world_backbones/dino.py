@@ -22,6 +22,7 @@ from brainalign.features.world_backbones.training import (
     check_training_images,
     count_steps,
     iterate_epochs,
+    open_checkpoints,
     save_backbone,
     seeded_initialisation,
     summarise_epochs,
@@ -83,6 +84,7 @@ def train_world_dino(
     folder: Path,
     device: str | torch.device = "cpu",
     progress: bool = False,
+    scratch: Path | None = None,
 ) -> pd.DataFrame:
     """Train from scratch without captions or labels, and save the teacher.
 
@@ -101,6 +103,8 @@ def train_world_dino(
         Where to train.
     progress : bool
         Whether to show progress.
+    scratch : path, optional
+        Folder for resume checkpoints, one per epoch; a training that was killed goes on there.
 
     Returns
     -------
@@ -137,22 +141,26 @@ def train_world_dino(
     n_steps = count_steps(len(images), options)
     optimisation = Optimisation(student, options, n_steps)
     records: list[dict[str, float]] = []
-    batches = iterate_epochs(len(images), options, generator)
-    if progress:
-        batches = show_progress(batches, "training world_dino, steps", n_steps)
-    for step, (epoch, rows) in enumerate(batches):
-        shown = pixels[rows].float() / 255
-        global_views = torch.cat([make_global(shown) for _ in range(2)]).to(device)
-        with torch.no_grad():
-            targets = teacher(global_views).split(len(rows))
-        predictions = student(global_views).split(len(rows))
-        if options.n_local_crops:
-            local_views = [make_local(shown) for _ in range(options.n_local_crops)]
-            predictions += student(torch.cat(local_views).to(device)).split(len(rows))
-        loss, accuracy = compute_view_contrast(predictions, targets, options.temperature)
-        optimisation.step(loss)
-        _follow(teacher, student, _raise_momentum(options.teacher_momentum, step, n_steps))
-        records.append({"epoch": epoch, "loss": loss.item(), "accuracy": accuracy.item()})
+    identity = ["world_dino", options.model_dump(mode="json"), seed, images]
+    both = nn.ModuleDict({"student": student, "teacher": teacher})
+    with open_checkpoints(scratch, identity, both, optimisation, generator, records) as checkpoints:
+        batches = iterate_epochs(len(images), options, generator, checkpoints)
+        if progress:
+            batches = show_progress(batches, "training world_dino, steps", n_steps)
+        for epoch, rows in batches:
+            shown = pixels[rows].float() / 255
+            global_views = torch.cat([make_global(shown) for _ in range(2)]).to(device)
+            with torch.no_grad():
+                targets = teacher(global_views).split(len(rows))
+            predictions = student(global_views).split(len(rows))
+            if options.n_local_crops:
+                local_views = [make_local(shown) for _ in range(options.n_local_crops)]
+                predictions += student(torch.cat(local_views).to(device)).split(len(rows))
+            loss, accuracy = compute_view_contrast(predictions, targets, options.temperature)
+            step = optimisation.n_taken
+            optimisation.step(loss)
+            _follow(teacher, student, _raise_momentum(options.teacher_momentum, step, n_steps))
+            records.append({"epoch": epoch, "loss": loss.item(), "accuracy": accuracy.item()})
     history = summarise_epochs(records)
     save_backbone(teacher.backbone, configuration, history, folder)
     return history

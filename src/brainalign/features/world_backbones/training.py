@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,23 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from brainalign.errors import InputError
+from brainalign.errors import InputError, ResourceError
 from brainalign.features.quiet import quiet_transformers
 from brainalign.features.world_backbones.options import VisionTransformerOptions
+from brainalign.stop_signals import StopRequest, defer_stop_signals
+from brainalign.training.checkpoint import (
+    Checkpoint,
+    CheckpointFolder,
+    digest_content,
+    flatten_state,
+    restore_state,
+)
 
 # CLIP's own normalisation; any fixed numbers near the middle of the range would do.
 _MEAN = (0.48145466, 0.4578275, 0.40821073)
 _STD = (0.26862954, 0.26130258, 0.27577711)
 _MAXIMUM_GRADIENT_NORM = 3.0
+_GENERATOR = "generator/state"
 
 
 @contextlib.contextmanager
@@ -93,9 +102,12 @@ def build_preprocessor_configuration(image_size: int) -> dict[str, Any]:
 
 
 def iterate_epochs(
-    n_images: int, options: VisionTransformerOptions, generator: torch.Generator
+    n_images: int,
+    options: VisionTransformerOptions,
+    generator: torch.Generator,
+    checkpoints: EpochCheckpoints | None = None,
 ) -> Iterator[tuple[int, torch.Tensor]]:
-    """Yield shuffled batches of row numbers.
+    """Yield shuffled batches of row numbers, from the newest checkpoint on.
 
     Parameters
     ----------
@@ -105,6 +117,8 @@ def iterate_epochs(
         Epochs and batch size.
     generator : torch.Generator
         Source of the order.
+    checkpoints : EpochCheckpoints, optional
+        Where to resume from, and to save to after each epoch.
 
     Yields
     ------
@@ -112,11 +126,19 @@ def iterate_epochs(
         From 0.
     rows : tensor of shape (n_in_batch,), int64
         At least two; a last single image is left out, since a contrast of one is always zero.
+
+    Raises
+    ------
+    ResourceError
+        The process was asked to stop; the epoch that was running is saved.
     """
-    for epoch in range(options.n_epochs):
+    first = checkpoints.resume() if checkpoints is not None else 0
+    for epoch in range(first, options.n_epochs):
         for rows in torch.randperm(n_images, generator=generator).split(options.batch_size):
             if len(rows) > 1:
                 yield epoch, rows
+        if checkpoints is not None:
+            checkpoints.save(epoch + 1)
 
 
 def count_steps(n_images: int, options: VisionTransformerOptions) -> int:
@@ -138,6 +160,13 @@ class Optimisation:
         Learning rate, decay and warm-up.
     n_steps : int
         Length of the schedule.
+
+    Attributes
+    ----------
+    optimiser : torch.optim.AdamW
+        Two groups: decayed, undecayed.
+    n_taken : int
+        Steps that were taken; decides the learning rate of the next.
     """
 
     def __init__(self, module: nn.Module, options: VisionTransformerOptions, n_steps: int) -> None:
@@ -152,16 +181,11 @@ class Optimisation:
                 "weight_decay": 0.0,
             },
         ]
-        self._optimiser = torch.optim.AdamW(groups, lr=options.learning_rate, betas=(0.9, 0.98))
+        self.optimiser = torch.optim.AdamW(groups, lr=options.learning_rate, betas=(0.9, 0.98))
         n_warmup = max(1, round(n_steps * options.warmup_fraction))
 
-        def scale(step: int) -> float:
-            if step < n_warmup:
-                return (step + 1) / n_warmup
-            progress = (step - n_warmup) / max(1, n_steps - n_warmup)
-            return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
-
-        self._schedule = torch.optim.lr_scheduler.LambdaLR(self._optimiser, scale)
+        self._peak, self._n_steps, self._n_warmup = options.learning_rate, n_steps, n_warmup
+        self.n_taken = 0
 
     def step(self, loss: torch.Tensor) -> None:
         """Follow the gradient of a loss once.
@@ -178,11 +202,130 @@ class Optimisation:
                 found=f"loss {loss.item()}",
                 remedy="Lower learning_rate.",
             )
-        self._optimiser.zero_grad(set_to_none=True)
+        self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self._parameters, _MAXIMUM_GRADIENT_NORM)
-        self._optimiser.step()
-        self._schedule.step()
+        for group in self.optimiser.param_groups:
+            group["lr"] = self._peak * self._scale(self.n_taken)
+        self.optimiser.step()
+        self.n_taken += 1
+
+    def _scale(self, step: int) -> float:
+        if step < self._n_warmup:
+            return (step + 1) / self._n_warmup
+        progress = (step - self._n_warmup) / max(1, self._n_steps - self._n_warmup)
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
+
+class EpochCheckpoints:
+    """Saves a training after each epoch, and takes it up again as if nothing had happened.
+
+    Parameters
+    ----------
+    folder : CheckpointFolder
+        Checkpoints of exactly this training.
+    module : torch.nn.Module
+        All that changes in training, a teacher included.
+    optimisation : Optimisation
+        Optimiser and its place in the schedule.
+    generator : torch.Generator
+        Source of all randomness, on the CPU.
+    records : list of dict
+        What was recorded per step; filled in place.
+    stop : StopRequest
+        Looked at after each epoch.
+    """
+
+    def __init__(
+        self,
+        folder: CheckpointFolder,
+        module: nn.Module,
+        optimisation: Optimisation,
+        generator: torch.Generator,
+        records: list[dict[str, float]],
+        stop: StopRequest,
+    ) -> None:
+        self._folder, self._module, self._optimisation = folder, module, optimisation
+        self._generator, self._records, self._stop = generator, records, stop
+
+    def resume(self) -> int:
+        """Take up the newest whole checkpoint.
+
+        Returns
+        -------
+        epoch : int
+            Number of epochs that are done; 0 without a checkpoint.
+        """
+        newest = self._folder.read_newest()
+        if newest is None:
+            return 0
+        tensors = dict(newest.tensors)
+        self._generator.set_state(tensors.pop(_GENERATOR))
+        restore_state(tensors, self._module, self._optimisation.optimiser)
+        self._optimisation.n_taken = newest.progress["n_taken"]
+        self._records[:] = newest.progress["records"]
+        return newest.epoch
+
+    def save(self, epoch: int) -> None:
+        """Write a checkpoint, and leave where a signal has asked for it.
+
+        Parameters
+        ----------
+        epoch : int
+            Number of epochs that are done.
+
+        Raises
+        ------
+        ResourceError
+            The process was asked to stop, or the checkpoint cannot be written.
+        """
+        tensors = flatten_state(self._module, self._optimisation.optimiser, {})
+        self._folder.write(
+            Checkpoint(
+                epoch,
+                {**tensors, _GENERATOR: self._generator.get_state()},
+                {"records": self._records, "n_taken": self._optimisation.n_taken},
+            )
+        )
+        if self._stop.signal_name is not None:
+            raise ResourceError(
+                f"stopped by {self._stop.signal_name} after epoch {epoch}; run again to go on",
+                where="training",
+            )
+
+
+@contextlib.contextmanager
+def open_checkpoints(
+    scratch: Path | None,
+    parts: Iterable[Any],
+    module: nn.Module,
+    optimisation: Optimisation,
+    generator: torch.Generator,
+    records: list[dict[str, float]],
+) -> Iterator[EpochCheckpoints | None]:
+    """Defer stop signals and offer checkpoints, where there is a folder for them.
+
+    Parameters
+    ----------
+    scratch : Path or None
+        Folder that the caller removes once the result is published; None: no checkpoints.
+    parts : iterable of array or JSON value
+        All that decides the course of the training, beside the initial weights.
+    module, optimisation, generator, records
+        As for :class:`EpochCheckpoints`.
+
+    Yields
+    ------
+    checkpoints : EpochCheckpoints or None
+        None without a folder.
+    """
+    if scratch is None:
+        yield None
+        return
+    weights = [value.detach().cpu().numpy() for value in module.state_dict().values()]
+    folder = CheckpointFolder(scratch, digest_content([*parts, *weights]))
+    with defer_stop_signals() as stop:
+        yield EpochCheckpoints(folder, module, optimisation, generator, records, stop)
 
 
 def summarise_epochs(records: list[dict[str, float]]) -> pd.DataFrame:

@@ -71,7 +71,21 @@ class EncodingModule(nn.Module):
         loss : tensor of shape ()
             Mean over rows and units.
         """
-        prediction = self(inputs)
+        return self.compare(self(inputs), targets)
+
+    def compare(self, prediction: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Loss of a prediction.
+
+        Parameters
+        ----------
+        prediction, targets : tensors of shape (n_rows, n_targets)
+            Standardised responses.
+
+        Returns
+        -------
+        loss : tensor of shape ()
+            Mean over rows and units.
+        """
         if not self.poisson:
             return mse_loss(prediction, targets)
         rate = prediction * self.scale + self.mean
@@ -140,6 +154,20 @@ class DecodingModule(nn.Module):
         loss : tensor of shape ()
             Mean over rows.
         """
-        prediction = self(inputs)
+        return self.compare(self(inputs), targets)
+
+    def compare(self, prediction: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Loss of a prediction.
+
+        Parameters
+        ----------
+        prediction, targets : tensors of shape (n_rows, n_targets)
+            Standardised features.
+
+        Returns
+        -------
+        loss : tensor of shape ()
+            Mean over rows.
+        """
         distance = 1 - cosine_similarity(prediction, targets, dim=1)
         return mse_loss(prediction, targets) + distance.mean()

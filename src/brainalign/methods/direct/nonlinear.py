@@ -118,6 +118,74 @@ class RegressionTask:
         """
         return self.module.compute_loss(*batch)
 
+    def count_rows(self, batch: tuple[torch.Tensor, torch.Tensor]) -> int:
+        """Count the pairs of a batch.
+
+        Parameters
+        ----------
+        batch : pair of tensors
+            Inputs and targets.
+
+        Returns
+        -------
+        n_rows : int
+            Pairs.
+        """
+        return len(batch[0])
+
+    def take_rows(
+        self, batch: tuple[torch.Tensor, torch.Tensor], rows: slice
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Part of a batch.
+
+        Parameters
+        ----------
+        batch : pair of tensors
+            Inputs and targets.
+        rows : slice
+            Which of them.
+
+        Returns
+        -------
+        inputs, targets : tensors of shape (n_rows, n_inputs) and (n_rows, n_targets)
+            The part.
+        """
+        return batch[0][rows], batch[1][rows]
+
+    def compute_outputs(self, batch: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, ...]:
+        """Predict the targets.
+
+        Parameters
+        ----------
+        batch : pair of tensors
+            Inputs and targets.
+
+        Returns
+        -------
+        prediction : tuple of one tensor of shape (n_rows, n_targets)
+            Standardised targets.
+        """
+        return (self.module(batch[0]),)
+
+    def compute_loss_of_outputs(
+        self, outputs: tuple[torch.Tensor, ...], batch: tuple[torch.Tensor, torch.Tensor]
+    ) -> torch.Tensor:
+        """Loss of the predictions for a whole batch.
+
+        Parameters
+        ----------
+        outputs : tuple of one tensor of shape (n_rows, n_targets)
+            As from `compute_outputs`.
+        batch : pair of tensors
+            Inputs and targets of the whole batch.
+
+        Returns
+        -------
+        loss : tensor of shape ()
+            In fp32.
+        """
+        return self.module.compare(outputs[0], batch[1])
+
     def validate(self) -> float:
         """Minus the loss on the validation pairs.
 

@@ -167,13 +167,13 @@ def _read(job: ExperimentJob, options: MIGVisOptions) -> GroupExperiment:
 
 
 def _read_prior(job: ExperimentJob, options: MIGVisOptions) -> ImagePrior | None:
-    if options.prior is None:
+    if options.image_prior is None:
         return None
     if job.prior is None:
         raise InputError(
-            f"the method asks for the image prior '{options.prior}'",
+            f"the method asks for the image prior '{options.image_prior}'",
             where=job.method,
-            remedy="Give its folder as --prior, or set prior: null for latents alone.",
+            remedy="Give its folder as --prior, or set image_prior: null for latents alone.",
         )
     return read_prior(job.prior)
 

@@ -143,7 +143,7 @@ class MIGVisOptions(Options):
     preset: Literal["small", "paper"] = Field(
         "small", description="Set of values to start from: small for CPUs, paper as published."
     )
-    prior: str | None = Field(
+    image_prior: str | None = Field(
         None,
         description="Image prior of `image_priors`; null: latents and read-outs without images.",
     )

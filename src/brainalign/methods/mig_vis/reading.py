@@ -120,7 +120,7 @@ def read_images(stimuli: Path, names: np.ndarray) -> np.ndarray:
         raise InputError(
             "the stimuli have no images, so none can be edited",
             where=stimuli,
-            remedy="Leave out the prior (prior: null) to fit latents alone.",
+            remedy="Leave out the prior (image_prior: null) to fit latents alone.",
         )
     place = {name: row for row, name in enumerate(read_labels(store, "stimulus").tolist())}
     rows = [place[str(name)] for name in names]

@@ -268,11 +268,80 @@ class VNATask:
         loss : tensor of shape ()
             In fp32.
         """
-        return compute_info_nce(
+        return self.compute_loss_of_outputs(self.compute_outputs(batch), batch)
+
+    def count_rows(self, batch: ContrastiveBatch) -> int:
+        """Count the pairs of a batch.
+
+        Parameters
+        ----------
+        batch : ContrastiveBatch
+            Pairs of one subject.
+
+        Returns
+        -------
+        n_pairs : int
+            Pairs.
+        """
+        return len(batch.stimulus)
+
+    def take_rows(self, batch: ContrastiveBatch, rows: slice) -> ContrastiveBatch:
+        """Part of a batch.
+
+        Parameters
+        ----------
+        batch : ContrastiveBatch
+            Pairs of one subject.
+        rows : slice
+            Which of them.
+
+        Returns
+        -------
+        part : ContrastiveBatch
+            Pairs of the same subject.
+        """
+        return ContrastiveBatch(
+            batch.subject, batch.feature[rows], batch.response[rows], batch.stimulus[rows]
+        )
+
+    def compute_outputs(self, batch: ContrastiveBatch) -> tuple[torch.Tensor, ...]:
+        """Embed both sides of each pair.
+
+        Parameters
+        ----------
+        batch : ContrastiveBatch
+            Pairs of one subject.
+
+        Returns
+        -------
+        stimulus_embedding, response_embedding : tensors of shape (n_pairs, dimension)
+            Unit vectors.
+        """
+        return (
             self.module.embed_stimuli(batch.feature),
             self.module.embed_responses(batch.response, batch.subject),
-            self.module.scale(),
-            batch.stimulus,
+        )
+
+    def compute_loss_of_outputs(
+        self, outputs: tuple[torch.Tensor, ...], batch: ContrastiveBatch
+    ) -> torch.Tensor:
+        """Contrast all pairs of a batch with each other.
+
+        Parameters
+        ----------
+        outputs : pair of tensors of shape (n_pairs, dimension)
+            As from `compute_outputs`.
+        batch : ContrastiveBatch
+            The whole batch.
+
+        Returns
+        -------
+        loss : tensor of shape ()
+            In fp32.
+        """
+        stimulus_embedding, response_embedding = outputs
+        return compute_info_nce(
+            stimulus_embedding, response_embedding, self.module.scale(), batch.stimulus
         )
 
     def validate(self) -> float:

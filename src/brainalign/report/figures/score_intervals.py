@@ -46,7 +46,13 @@ class ScoreDot:
     is_floor: bool
 
 
-def draw_score_intervals(dots: Sequence[ScoreDot], axis_label: str, *, is_share: bool) -> Figure:
+def draw_score_intervals(
+    dots: Sequence[ScoreDot],
+    axis_label: str,
+    *,
+    is_share: bool,
+    floor_label: str = "pixels, the floor",
+) -> Figure:
     """Draw scores with their intervals, grouped by method.
 
     Parameters
@@ -57,6 +63,8 @@ def draw_score_intervals(dots: Sequence[ScoreDot], axis_label: str, *, is_share:
         What the axis shows.
     is_share : bool
         Whether the axis runs from 0 to 1.
+    floor_label : str
+        What hollow dots stand for.
     """
     places, headings, n_lines = _place(dots)
     with use_style():
@@ -88,7 +96,7 @@ def draw_score_intervals(dots: Sequence[ScoreDot], axis_label: str, *, is_share:
         axes.spines["left"].set_visible(False)
         axes.xaxis.grid(visible=True, color=RULE, linewidth=0.6)
         axes.set_axisbelow(True)
-        figure.legend(handles=_make_key(dots), loc="outside lower center", ncols=2)
+        figure.legend(handles=_make_key(dots, floor_label), loc="outside lower center", ncols=2)
     return figure
 
 
@@ -126,14 +134,12 @@ def _draw_row(axes: Axes, place: float, dot: ScoreDot) -> None:
     )
 
 
-def _make_key(dots: Sequence[ScoreDot]) -> list[Line2D]:
+def _make_key(dots: Sequence[ScoreDot], floor_label: str) -> list[Line2D]:
     key = []
     if any(not dot.is_floor for dot in dots):
         key.append(_make_handle("score and interval", marker="o", color=INK, lw=2.2))
     if any(dot.is_floor for dot in dots):
-        key.append(
-            _make_handle("pixels, the floor", marker="o", color=INK, lw=2.2, mfc="white", mew=1.5)
-        )
+        key.append(_make_handle(floor_label, marker="o", color=INK, lw=2.2, mfc="white", mew=1.5))
     key.append(_make_handle("chance", color=INK, lw=1.1, ls=(0, (2, 1.5))))
     if any(np.isfinite(dot.ceiling) for dot in dots):
         key.append(

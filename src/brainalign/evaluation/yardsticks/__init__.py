@@ -1,0 +1,1 @@
+"""Common yardsticks: how well each layer of a backbone fits responses, whatever the method."""

@@ -1,0 +1,1 @@
+"""Baselines of label decoding: one subject alone, pooled, subject embedding, shared responses."""

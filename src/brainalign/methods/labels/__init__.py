@@ -1,0 +1,1 @@
+"""What methods that predict labels from responses share: arrays, patches of regions, experiment."""

@@ -1,0 +1,1 @@
+"""Methods that predict rates during movies: arrays, stores and experiments."""

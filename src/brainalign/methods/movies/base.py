@@ -1,0 +1,143 @@
+"""What every method that predicts rates offers; imports no torch."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from brainalign.errors import InputError
+from brainalign.methods.movies.arrays import Cells, Movies, RateTargets
+from brainalign.methods.requirements import Requirements
+from brainalign.methods.weights import Weights
+from brainalign.options import Options
+from brainalign.training.progress import Report
+
+
+class RateMethod(ABC):
+    """A model of the rates of many cells during movies: arrays in, rates and weights out.
+
+    Parameters
+    ----------
+    options : Options, optional
+        Options of the method; its defaults where None.
+
+    Attributes
+    ----------
+    name : str
+        Name in the registry.
+    requirements : Requirements
+        What the method needs and yields.
+    Options : type
+        Model of the options.
+    is_random : bool
+        Whether fits of different seeds differ; those of the others are shared by all seeds.
+    """
+
+    name: ClassVar[str]
+    requirements: ClassVar[Requirements]
+    Options: ClassVar[type[Options]]
+    is_random: ClassVar[bool] = False
+
+    def __init__(self, options: Any = None) -> None:
+        self.options = options if options is not None else self.Options()
+
+    @abstractmethod
+    def fit(
+        self,
+        movies: Movies,
+        cells: Cells,
+        training: RateTargets,
+        validation: RateTargets,
+        *,
+        seed: int,
+        device: str = "cpu",
+        scratch: Path | None = None,
+        report: Report | None = None,
+    ) -> pd.DataFrame:
+        """Learn from the training split.
+
+        Parameters
+        ----------
+        movies : Movies
+            All frames: earlier frames of another split are context, never target.
+        cells : Cells
+            Recorded cells with their receptive fields.
+        training : RateTargets
+            All that is learned comes from here.
+        validation : RateTargets
+            Only decides between epochs or penalties.
+        seed : int
+            Seed of all randomness.
+        device : {"auto", "cpu", "cuda"}
+            Where to compute.
+        scratch : Path, optional
+            Folder for resume checkpoints, which the caller removes.
+        report : callable, optional
+            Called after each epoch with its record and the number of epochs.
+
+        Returns
+        -------
+        history : pandas.DataFrame
+            What happened, ready for a CSV file.
+        """
+
+    @abstractmethod
+    def predict(self, movies: Movies, cells: Cells, device: str = "cpu") -> np.ndarray:
+        """Predict the rates of the fitted cells at every frame.
+
+        Parameters
+        ----------
+        movies : Movies
+            Any movies; the history of a movie starts at its first frame.
+        cells : Cells
+            The cells that the method was fitted to.
+        device : {"auto", "cpu", "cuda"}
+            Where to compute.
+
+        Returns
+        -------
+        rate : array of shape (n_frames, n_units), float32
+            In Hz; NaN for cells that the fit left out.
+        """
+
+    @abstractmethod
+    def get_weights(self) -> Weights:
+        """All that was learned, as numeric arrays by flat name."""
+
+    @abstractmethod
+    def set_weights(self, weights: Weights) -> None:
+        """Take up what another fit with the same options has learned.
+
+        Raises
+        ------
+        InputError
+            A name is missing or not expected, or a width is another one.
+        """
+
+    def _refuse_unfitted(self) -> InputError:
+        return InputError("the method is not fitted", where=self.name, remedy="Call fit first.")
+
+
+def correlate_columns(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Pearson correlation of each column of two tables.
+
+    Parameters
+    ----------
+    first, second : array of shape (n_rows, n_columns)
+        Without NaN.
+
+    Returns
+    -------
+    correlation : array of shape (n_columns,), float64
+        NaN where a column is constant.
+    """
+    first = np.asarray(first, np.float64) - np.mean(first, axis=0, dtype=np.float64)
+    second = np.asarray(second, np.float64) - np.mean(second, axis=0, dtype=np.float64)
+    scale = np.sqrt((first**2).sum(0) * (second**2).sum(0))
+    return np.divide(
+        (first * second).sum(0), scale, out=np.full(scale.shape, np.nan), where=scale > 0
+    )

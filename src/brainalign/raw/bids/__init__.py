@@ -1,0 +1,1 @@
+"""BIDS data sets: files, sidecars, events and volumes."""

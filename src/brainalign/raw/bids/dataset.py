@@ -1,0 +1,465 @@
+"""A BIDS data set of functional volumes: its subjects, runs and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from brainalign.errors import BrainalignError, CorruptDataError, InputError
+from brainalign.options import suggest_name
+from brainalign.raw.bids.events import read_events, read_table
+from brainalign.raw.bids.files import (
+    LISTING_NAME,
+    BIDSFile,
+    check_labels_differ,
+    list_subject_folders,
+    read_listing,
+    walk_files,
+    write_listing,
+)
+from brainalign.raw.bids.sidecars import find_sidecars, read_sidecar
+from brainalign.raw.bids.stimuli import open_stimulus_folder
+from brainalign.raw.bids.volumes import VolumeHeader, read_header, verify_stream
+from brainalign.raw.fmri_options import BIDSDataset, NoPreprocessing
+from brainalign.raw.recording import StimulusCollection, expand_folder
+from brainalign.raw.stimulus_table import open_stimulus_table
+
+_TR_TOLERANCE_S = 0.001
+# Outside of this a header without a sidecar has most likely another unit than it says.
+_SHORTEST_TR_S, _LONGEST_TR_S = 0.05, 60.0
+_DERIVATIVE_LISTING_NAME = "derivatives.tsv"
+_NO_SESSION = "1"
+
+
+@dataclass(frozen=True)
+class BOLDRun:
+    """One run of one subject.
+
+    Parameters
+    ----------
+    subject, session, run, task : str
+        Labels; the session is ``1`` where there is none, the run ``1`` likewise.
+    bold : Path
+        Volumes, preprocessed where that was done.
+    sidecar : dict
+        Merged sidecars of the volumes.
+    events, confounds, mask : Path or None
+        Tables and brain mask of the run, where there are any.
+    """
+
+    subject: str
+    session: str
+    run: str
+    task: str
+    bold: Path
+    sidecar: dict[str, Any]
+    events: Path | None
+    confounds: Path | None
+    mask: Path | None
+
+    @property
+    def name(self) -> str:
+        """Name for messages."""
+        return f"sub-{self.subject} ses-{self.session} run-{self.run}"
+
+
+class BIDSFolder:
+    """Functional runs of the subjects of one BIDS data set.
+
+    Parameters
+    ----------
+    options : BIDSDataset
+        Folder, entities, events and preprocessing.
+    listing : Path, optional
+        Folder that :meth:`write_listing` filled; without it, only the folders of the subject that
+        is asked for are listed.
+    preprocessed : Path, optional
+        Derivatives that a preprocessing rule made.
+
+    Raises
+    ------
+    InputError
+        If the folder is missing, holds no subject, lists one twice, or lacks one that is asked
+        for.
+    """
+
+    def __init__(
+        self, options: BIDSDataset, listing: Path | None = None, preprocessed: Path | None = None
+    ) -> None:
+        self.options = options
+        self.folder = expand_folder(options.folder, "folder")
+        self._listing, self._derivatives = listing, preprocessed
+        ways = options.preprocessing
+        if preprocessed is None and isinstance(ways, NoPreprocessing) and ways.derivatives:
+            self._derivatives = expand_folder(
+                str(self.folder / ways.derivatives), "preprocessing.derivatives"
+            )
+        found = list_subject_folders(self.folder)
+        participants = self.folder / "participants.tsv"
+        if participants.is_file():
+            _check_participants(participants)
+        for subject in options.subjects or []:
+            if subject not in found:
+                raise InputError(
+                    f"no subject '{subject}'",
+                    where=self.folder,
+                    remedy=suggest_name(subject, found),
+                )
+        self._subjects = sorted(options.subjects) if options.subjects else found
+
+    def list_subjects(self) -> list[str]:
+        """List the labels of the subjects, sorted."""
+        return self._subjects
+
+    def write_listing(self, folder: Path) -> None:
+        """Write which files there are, so that no later job walks the data set again."""
+        write_listing(folder / LISTING_NAME, self.folder, walk_files(self.folder, self._subjects))
+        if self._derivatives is not None:
+            files = walk_files(self._derivatives, self._subjects)
+            write_listing(folder / _DERIVATIVE_LISTING_NAME, self._derivatives, files)
+
+    def _list_files(self, subject: str) -> tuple[list[BIDSFile], list[BIDSFile]]:
+        """List the raw files and the derivatives that may belong to a subject."""
+        derived: list[BIDSFile] = []
+        if self._listing is not None:
+            raw = read_listing(self._listing / LISTING_NAME, self.folder)
+            listed = self._listing / _DERIVATIVE_LISTING_NAME
+            if self._derivatives is not None and listed.is_file():
+                derived = read_listing(listed, self._derivatives)
+        else:
+            raw = walk_files(self.folder, [subject])
+        if self._derivatives is not None and not derived:
+            derived = walk_files(self._derivatives, [subject])
+        return _choose_subject(raw, subject), _choose_subject(derived, subject)
+
+    def list_runs(self, subject: str, raw_only: bool = False) -> list[BOLDRun]:
+        """List the runs of a subject in the order of sessions and runs.
+
+        Parameters
+        ----------
+        subject : str
+            Label.
+        raw_only : bool
+            Leave derivatives aside, as preprocessing does.
+
+        Raises
+        ------
+        InputError
+            If there is none, two files claim to be the same run, several tasks are there and none
+            is chosen, or preprocessed volumes are missing.
+        CorruptDataError
+            If a sidecar is damaged.
+        """
+        if subject not in self._subjects:
+            raise InputError(
+                f"no subject '{subject}'", remedy=suggest_name(subject, self._subjects)
+            )
+        raw, derived = self._list_files(subject)
+        if raw_only:
+            derived = []
+        bold = [one for one in raw if one.suffix == "bold" and one.extension in _VOLUMES]
+        bold = [one for one in bold if "sub" in one.entities and self._is_wanted(one)]
+        self._check_runs(bold, subject)
+        runs = [self._compose_run(one, raw, derived, raw_only) for one in bold]
+        return sorted(runs, key=lambda one: (_sort_key(one.session), _sort_key(one.run)))
+
+    def _is_wanted(self, file: BIDSFile) -> bool:
+        options = self.options
+        return all(
+            wanted is None or file.entities.get(name) in wanted
+            for name, wanted in (
+                ("ses", options.sessions),
+                ("run", options.runs),
+                ("task", None if options.task is None else [options.task]),
+            )
+        )
+
+    def _check_runs(self, bold: list[BIDSFile], subject: str) -> None:
+        if not bold:
+            raise InputError(
+                f"no functional volumes of sub-{subject}",
+                where=self.folder,
+                expected="func/sub-*_task-*_bold.nii.gz",
+                remedy="Check folder, task, sessions and runs of the data set.",
+            )
+        tasks = sorted({one.entities.get("task", "") for one in bold})
+        if len(tasks) > 1:
+            raise InputError(
+                f"sub-{subject} has several tasks",
+                where=self.folder,
+                found=", ".join(tasks),
+                remedy="Choose one with task.",
+            )
+        seen: dict[tuple[str, str], Path] = {}
+        for one in bold:
+            key = (one.entities.get("ses", ""), one.entities.get("run", "").lstrip("0"))
+            if key in seen:
+                raise InputError(
+                    "two files are the same run",
+                    where=one.path,
+                    found=seen[key].name,
+                    remedy="Several echoes or parts of a run cannot be combined here; keep one.",
+                )
+            seen[key] = one.path
+
+    def _compose_run(
+        self, bold: BIDSFile, raw: list[BIDSFile], derived: list[BIDSFile], raw_only: bool
+    ) -> BOLDRun:
+        events = BIDSFile(bold.path, bold.entities, "events", ".tsv")
+        tables = find_sidecars(events, raw, ".tsv")
+        volumes = self._find_derivative(bold, derived, "preproc", ("bold",), _VOLUMES)
+        if volumes is None and not raw_only and self.options.preprocessing.kind != "none":
+            raise InputError(
+                "no preprocessed volumes of this run",
+                where=bold.path.name,
+                expected=f"desc-preproc_bold in {self._derivatives or 'a preprocessed folder'}",
+                remedy="Run the preprocessing (brainalign preprocess, or snakemake) first.",
+            )
+        mask = self._find_derivative(bold, derived, "brain", ("mask",), _VOLUMES)
+        confounds = self._find_derivative(
+            bold, derived, "confounds", ("timeseries", "regressors"), (".tsv",), has_space=False
+        )
+        return BOLDRun(
+            subject=bold.entities["sub"],
+            session=bold.entities.get("ses", _NO_SESSION),
+            run=bold.entities.get("run", "1"),
+            task=bold.entities.get("task", ""),
+            bold=bold.path if volumes is None else volumes.path,
+            sidecar=read_sidecar(bold, raw),
+            events=tables[-1].path if tables else None,
+            confounds=None if confounds is None else confounds.path,
+            mask=None if mask is None else mask.path,
+        )
+
+    def _find_derivative(
+        self,
+        bold: BIDSFile,
+        derived: list[BIDSFile],
+        description: str,
+        suffixes: tuple[str, ...],
+        extensions: tuple[str, ...],
+        has_space: bool = True,
+    ) -> BIDSFile | None:
+        """Find the derivative that shares most entities with a run; None where there is none."""
+        wanted = {**bold.entities, "desc": description}
+        if has_space and self.options.space is not None:
+            wanted["space"] = self.options.space
+        found = [
+            one
+            for one in derived
+            if one.suffix in suffixes
+            and one.extension in extensions
+            and one.entities.get("desc") == description
+            and all(
+                wanted.get(name) == value
+                # fMRIPrep adds what it used, such as the resolution, to the names.
+                for name, value in one.entities.items()
+                if name not in ("res", "den", "cohort")
+            )
+        ]
+        return max(found, key=lambda one: len(one.entities), default=None)
+
+    def read_run_header(self, run: BOLDRun) -> tuple[VolumeHeader, float]:
+        """Read the header of a run and settle its repetition time.
+
+        Returns
+        -------
+        header : VolumeHeader
+        tr_s : float
+            That of the configuration, else that of the sidecar, else that of the header.
+
+        Raises
+        ------
+        InputError
+            If sidecar and header disagree and the configuration does not decide, none of them
+            states a time, or the file is no series.
+        """
+        header = read_header(run.bold, self.options.max_volume_gb)
+        if header.n_volumes < 2:
+            raise InputError("holds a single volume", where=run.bold, expected="a series")
+        return header, settle_repetition_time(run, header, self.options.tr_s)
+
+    def read_run_events(self, run: BOLDRun, scan_s: float) -> pd.DataFrame:
+        """Read the presentations of a run, see :func:`brainalign.raw.bids.events.read_events`."""
+        if run.events is None:
+            raise InputError(
+                f"no events of {run.name}",
+                where=run.bold,
+                expected="an events.tsv beside the volumes or above",
+            )
+        return read_events(run.events, self.options.events, scan_s, run.name)
+
+    def read_stimuli(self) -> StimulusCollection | None:
+        """Describe the shown pictures; None where the data set holds none.
+
+        Raises
+        ------
+        InputError
+            If an event names a picture that is not there.
+        """
+        shown = sorted(set(self._iterate_shown()))
+        table_path = self.options.stimuli_table
+        if table_path is None:
+            return open_stimulus_folder(
+                self.folder / "stimuli", shown, self.options.stimuli.max_pixels
+            )
+        collection = open_stimulus_table(Path(table_path), self.options.stimuli.max_pixels)
+        missing = sorted(set(shown) - set(collection.table.index))
+        if missing:
+            raise InputError(
+                f"{len(missing)} stimuli of events are not in the table",
+                where=table_path,
+                found=", ".join(missing[:5]),
+                remedy="Add them to stimuli_table, or list them as events.ignored_stimuli.",
+            )
+        return StimulusCollection(
+            collection.table.loc[shown], collection.factors, collection.read_image
+        )
+
+    def _iterate_shown(self) -> Iterator[str]:
+        for subject in self._subjects:
+            # Raw events alone name the stimuli; preprocessing may not have run yet.
+            for run in self.list_runs(subject, raw_only=True):
+                header, tr_s = self.read_run_header(run)
+                yield from self.read_run_events(run, header.n_volumes * tr_s)["stimulus"]
+
+    def find_problems(self) -> list[BrainalignError]:
+        """List what is wrong with headers, volumes, events and tables of all runs at once.
+
+        Notes
+        -----
+        Volumes are decompressed to their end, since only there their checksum stands.
+        """
+        problems: list[BrainalignError] = []
+        raw_only = self._derivatives is None
+        for subject in self._subjects:
+            try:
+                runs = self.list_runs(subject, raw_only=raw_only)
+            except BrainalignError as error:
+                problems.append(error)
+                continue
+            for run in runs:
+                problems += self._find_run_problems(run)
+        return problems
+
+    def _find_run_problems(self, run: BOLDRun) -> list[BrainalignError]:
+        problems: list[BrainalignError] = []
+        try:
+            header, tr_s = self.read_run_header(run)
+        except BrainalignError as error:
+            # Without a header nothing says how long the scan is; the table is still read.
+            problems.append(error)
+            scan_s = float("inf")
+        else:
+            scan_s = header.n_volumes * tr_s
+            for check in (verify_stream, lambda one: check_confound_rows(run, one)):
+                try:
+                    check(header)
+                except BrainalignError as error:
+                    problems.append(error)
+        try:
+            self.read_run_events(run, scan_s)
+        except BrainalignError as error:
+            problems.append(error)
+        return problems
+
+    def summarise(self) -> str:
+        """Say in a line what there is, after no problem was found."""
+        runs = [
+            run
+            for subject in self._subjects
+            for run in self.list_runs(subject, raw_only=self._derivatives is None)
+        ]
+        stimuli = list(self._iterate_shown())
+        return (
+            f"{len(self._subjects)} subjects, {len(runs)} runs, {len(stimuli)} presentations, "
+            f"{len(set(stimuli))} stimuli"
+        )
+
+
+_VOLUMES = (".nii", ".nii.gz")
+
+
+def _choose_subject(files: list[BIDSFile], subject: str) -> list[BIDSFile]:
+    return [one for one in files if one.entities.get("sub", subject) == subject]
+
+
+def _sort_key(label: str) -> tuple[int, str]:
+    return (int(label), label) if label.isdigit() else (-1, label)
+
+
+def _check_participants(path: Path) -> None:
+    table = read_table(path)
+    if "participant_id" not in table.columns:
+        raise CorruptDataError("has no column participant_id", where=path)
+    check_labels_differ([name.removeprefix("sub-") for name in table["participant_id"]], path)
+
+
+def settle_repetition_time(run: BOLDRun, header: VolumeHeader, override_s: float | None) -> float:
+    """Decide on the repetition time of a run.
+
+    Raises
+    ------
+    InputError
+        With both values if sidecar and header disagree; if neither states one.
+    CorruptDataError
+        If the sidecar's is no positive number.
+    """
+    if override_s is not None:
+        return override_s
+    stated = run.sidecar.get("RepetitionTime")
+    if stated is None:
+        if header.tr_s is None:
+            raise InputError(
+                "neither sidecar nor header state a repetition time",
+                where=run.bold,
+                found=f"a header in units of '{header.time_unit}'",
+                remedy="Add RepetitionTime to the sidecar or set tr_s.",
+            )
+        if not _SHORTEST_TR_S <= header.tr_s <= _LONGEST_TR_S:
+            raise InputError(
+                "the header's repetition time is implausible",
+                where=run.bold,
+                expected=f"{_SHORTEST_TR_S:g} to {_LONGEST_TR_S:g} s",
+                found=f"{header.tr_s:g} s",
+                remedy="Milliseconds called seconds? Add a sidecar or set tr_s.",
+            )
+        return header.tr_s
+    if isinstance(stated, bool) or not isinstance(stated, int | float) or not stated > 0:
+        raise CorruptDataError(
+            "RepetitionTime is no positive number", where=run.bold, found=repr(stated)
+        )
+    if header.tr_s is not None and abs(header.tr_s - stated) > _TR_TOLERANCE_S:
+        raise InputError(
+            "sidecar and header disagree on the repetition time",
+            where=run.bold,
+            expected=f"{stated:g} s as in the sidecar",
+            found=f"{header.tr_s:g} s in the header",
+            remedy="Correct one of them, or set tr_s in the configuration.",
+        )
+    return float(stated)
+
+
+def check_confound_rows(run: BOLDRun, header: VolumeHeader) -> None:
+    """Refuse confounds that have another number of rows than the run has volumes.
+
+    Raises
+    ------
+    InputError
+        With both numbers.
+    """
+    if run.confounds is None:
+        return
+    n_rows = len(read_table(run.confounds))
+    if n_rows != header.n_volumes:
+        raise InputError(
+            "confounds and volumes differ in number",
+            where=run.confounds,
+            expected=f"{header.n_volumes} rows, one per volume of {run.bold.name}",
+            found=n_rows,
+            remedy="Make the confounds again from these volumes.",
+        )

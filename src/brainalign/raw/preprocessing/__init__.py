@@ -1,0 +1,1 @@
+"""From raw volumes to realigned ones with a brain mask and confounds."""

@@ -1,0 +1,110 @@
+"""Assemble the stimulus store of a data set of movies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from brainalign.errors import InputError
+from brainalign.raw.images import resize_image
+from brainalign.raw.movies import MovieCollection
+from brainalign.stimuli.movie_splits import split_across_movies, split_within_movies
+from brainalign.stimuli.options import MovieStimuliOptions
+
+_DESCRIPTIONS = {
+    "frame": ("pixels, RGB", "1"),
+    "movie": ("id of the movie", "1"),
+    "frame_number": ("number of the frame in its movie, from 0", "1"),
+    "time": ("time of the frame from the movie's onset", "s"),
+    "split": ("within-movie split: train, validation, test or none", "1"),
+    "split_by_fold": ("split of each frame when the movies of a fold are tested", "1"),
+    "channel": ("colour channel, sRGB", "1"),
+}
+
+
+def build_movie_stimuli(
+    collection: MovieCollection,
+    options: MovieStimuliOptions,
+    progress: Callable[[Iterable[str]], Iterable[str]] | None = None,
+) -> xr.Dataset:
+    """Decode, resize and split the movies that models see.
+
+    Parameters
+    ----------
+    collection : MovieCollection
+        Movies; those for receptive fields only are left out.
+    options : MovieStimuliOptions
+        Size and splits.
+    progress : callable, optional
+        Wraps the iteration over movies to show progress.
+
+    Returns
+    -------
+    stimuli : xarray.Dataset
+        Contract ``stimuli``: ``frame``, ``movie``, ``frame_number``, ``time``, ``split`` and, with
+        two movies or more, ``split_by_fold``; movies in the order of their names.
+
+    Raises
+    ------
+    InputError
+        If there is no movie, frames of movies differ in size, or rates of movies differ.
+    """
+    names = collection.list_names("model")
+    if not names:
+        raise InputError("the data set has no movie for models", found=sorted(collection.movies))
+    movies = [collection.movies[name] for name in names]
+    rates = sorted({movie.frame_rate_hz for movie in movies})
+    if len(rates) > 1:
+        raise InputError(
+            "movies have different frame rates",
+            expected="one rate",
+            found=f"{rates} Hz",
+            remedy="Resample them, or plan them as data sets of their own.",
+        )
+    frames: np.ndarray | None = None
+    total, first = sum(movie.n_frames for movie in movies), 0
+    for name in progress(names) if progress else names:
+        pixels = _read_resized(collection, name, options.frame_size)
+        if frames is None:
+            frames = np.empty((total, *pixels.shape[1:]), dtype=np.uint8)
+        if pixels.shape[1:] != frames.shape[1:]:
+            raise InputError(
+                "movies have frames of different sizes",
+                where=f"movie '{name}'",
+                expected=f"{frames.shape[2]} x {frames.shape[1]} pixels as '{names[0]}'",
+                found=f"{pixels.shape[2]} x {pixels.shape[1]}",
+                remedy="Set stimuli.frame_size to resize all of them.",
+            )
+        frames[first : first + len(pixels)] = pixels
+        first += len(pixels)
+    number = np.concatenate([np.arange(movie.n_frames, dtype=np.int32) for movie in movies])
+    variables: dict[str, Any] = {
+        "frame": (("frame", "y", "x", "channel"), frames),
+        "split": ("frame", np.concatenate(split_within_movies(movies, options.split))),
+    }
+    folds = split_across_movies(movies, options.split)
+    if folds is not None:
+        variables["split_by_fold"] = (("tested_fold", "frame"), folds)
+    dataset = xr.Dataset(
+        variables,
+        coords={
+            "movie": ("frame", np.repeat(names, [movie.n_frames for movie in movies])),
+            "frame_number": ("frame", number),
+            "time": ("frame", number / rates[0]),
+            "channel": ["red", "green", "blue"],
+        },
+        attrs={"design": "movies", "frame_rate_hz": rates[0]},
+    )
+    for key, variable in dataset.variables.items():
+        variable.attrs["long_name"], variable.attrs["units"] = _DESCRIPTIONS[str(key)]
+    return dataset
+
+
+def _read_resized(collection: MovieCollection, name: str, size: int | None) -> np.ndarray:
+    pixels = collection.read_frames(name)
+    if size is None or pixels.shape[1:3] == (size, size):
+        return pixels
+    return np.stack([resize_image(frame, size) for frame in pixels])
