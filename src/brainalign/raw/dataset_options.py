@@ -10,7 +10,8 @@ from brainalign.options import Options
 class RecordedDataset(Options):
     """What every data set declares of itself, so that the workflow knows which jobs it needs."""
 
-    modality: ClassVar[Literal["spikes", "fmri"]]
+    modality: ClassVar[Literal["spikes", "spike_rates", "fmri"]]
+    """``spike_rates``: responses of spiking sites that others have counted."""
     design: ClassVar[Literal["images", "movies"]]
     is_simulated: ClassVar[bool] = False
     is_sorted: ClassVar[bool] = False

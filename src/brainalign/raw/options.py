@@ -143,6 +143,38 @@ class Onken2016Options(SpikeDatasetOptions):
     )
 
 
+class MajajHong2015Options(SpikeDatasetOptions):
+    """Macaque IT and V4 of Majaj, Hong et al. (2015), public part as Brain-Score publishes it."""
+
+    modality = "spike_rates"
+
+    kind: Literal["majajhong2015"] = Field(description="Discriminates the data sets.")
+    folder: str = Field(
+        description="Folder of the three published files; ${VARIABLES} of the environment are "
+        "filled in.",
+        min_length=1,
+    )
+    assembly: str = Field(
+        "assy_dicarlo_MajajHong2015_public.nc",
+        description="File of the folder with the responses.",
+        min_length=1,
+    )
+    stimulus_set: str = Field(
+        "stimulus_hvm-public.csv",
+        description="File of the folder with what is known of the images.",
+        min_length=1,
+    )
+    images: str = Field(
+        "stimulus_hvm-public.zip",
+        description="Archive of the images, or a folder that it was unpacked to.",
+        min_length=1,
+    )
+    subjects: list[Name] | None = Field(None, description="Animals to use; empty: all.")
+    areas: list[Name] | None = Field(
+        ["IT"], description="Areas to use (IT, V4); empty: all.", min_length=1
+    )
+
+
 class MovieDatasetOptions(RecordedDataset):
     """What every data set of spikes and movies has."""
 
@@ -288,6 +320,7 @@ DatasetOptions = Annotated[
     SimulatedITDataset
     | NWBDataset
     | Onken2016Options
+    | MajajHong2015Options
     | SimulatedRetinaDataset
     | NWBMoviesDataset
     | Onken2016MoviesOptions

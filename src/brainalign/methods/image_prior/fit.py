@@ -20,7 +20,7 @@ from brainalign.methods.image_prior.network import NoiseModel
 from brainalign.methods.image_prior.options import ImagePriorOptions
 from brainalign.methods.image_prior.reader import (
     AttributeTable,
-    ShiftRule,
+    ImageSymmetry,
     train_reader,
     validate_reader,
 )
@@ -109,7 +109,7 @@ def fit_prior(
         images["validation"],
         tables["validation"],
         len(categories),
-        shift=_make_shift_rule(options, factors, sd),
+        symmetry=_describe_symmetry(options, factors, mean, sd),
         epochs=options.reader_epochs,
         seed=seed,
         device=device,
@@ -181,20 +181,27 @@ def estimate_versions(
     return np.stack(versions)
 
 
-def _make_shift_rule(
-    options: ImagePriorOptions, factors: list[tuple[str, str]], sd: np.ndarray
-) -> ShiftRule:
-    """Standardised change of each factor per pixel that the content moves."""
+def _describe_symmetry(
+    options: ImagePriorOptions, factors: list[tuple[str, str]], mean: np.ndarray, sd: np.ndarray
+) -> ImageSymmetry:
+    """Standardised change of each factor per pixel that the content moves, and in a mirror."""
     names = [name for _, name in factors]
+    mirror = None
+    if options.mirrored_factors is not None:
+        turns = np.array([name in options.mirrored_factors for name in names], dtype=bool)
+        # -(z sd + mean), standardised again.
+        mirror = np.stack([np.where(turns, -1, 1), np.where(turns, -2 * mean / sd, 0)])
+        mirror = mirror.astype(np.float32)
     if not {options.horizontal_factor, options.vertical_factor} <= set(names):
         # Shifting would make the labels wrong without anybody knowing by how much.
-        return ShiftRule(np.zeros(len(names), np.float32), np.zeros(len(names), np.float32))
+        still = np.zeros(len(names), np.float32)
+        return ImageSymmetry(still, still, mirror)
     per_pixel = options.factor_per_width / options.image_size
     column, row = (
         np.array([per_pixel / s if name == axis else 0 for name, s in zip(names, sd, strict=True)])
         for axis in (options.horizontal_factor, options.vertical_factor)
     )
-    return ShiftRule(column.astype(np.float32), row.astype(np.float32))
+    return ImageSymmetry(column.astype(np.float32), row.astype(np.float32), mirror)
 
 
 def _standardise_attributes(

@@ -52,7 +52,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 DEFAULT_ATTRIBUTES: dict[str, list[str]] = {
-    "pose": ["yaw_deg", "pitch_deg", "roll_deg"],
+    "rotation": ["yaw_deg", "pitch_deg", "roll_deg"],
     "position": ["x", "y"],
     "size": ["size"],
 }
@@ -124,6 +124,11 @@ class ImagePriorOptions(TrainingOptions):
     vertical_factor: str | None = Field("y", description="The same for moving up.")
     factor_per_width: float = Field(
         1.0, gt=0, description="Change of these two factors over one width of the image."
+    )
+    mirrored_factors: list[str] | None = Field(
+        ["yaw_deg", "roll_deg", "x"],
+        description="Factors that change their sign when an image is mirrored: the predictors then "
+        "see mirrored images, too; null: none.",
     )
     n_estimates: int = Field(
         2,

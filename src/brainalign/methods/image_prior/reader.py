@@ -29,17 +29,22 @@ _LARGEST_SHIFT = 1 / 16
 
 
 @dataclass(frozen=True)
-class ShiftRule:
-    """How factors change as an image's content moves by one pixel.
+class ImageSymmetry:
+    """How factors change as an image's content moves by one pixel, or as it is mirrored.
 
     Attributes
     ----------
     column, row : array of shape (n_factors,), float32
-        Change of the standardised factors per pixel to the right and per pixel upwards.
+        Change of the standardised factors per pixel to the right and per pixel upwards; all zero
+        for images that are not to be shifted.
+    mirror : array of shape (2, n_factors), float32, or None
+        Factor and offset of the standardised factors of a mirrored image; None for images that are
+        not to be mirrored.
     """
 
     column: np.ndarray
     row: np.ndarray
+    mirror: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -117,8 +122,8 @@ class ReaderTask:
         Held-out images.
     validation_table : AttributeTable
         What is known of those.
-    shift : ShiftRule
-        What a shifted image changes; all zero for images that are not to be shifted.
+    symmetry : ImageSymmetry
+        What shifted and mirrored images change.
     """
 
     def __init__(
@@ -129,11 +134,12 @@ class ReaderTask:
         training_table: AttributeTable,
         validation: np.ndarray,
         validation_table: AttributeTable,
-        shift: ShiftRule,
+        symmetry: ImageSymmetry,
     ) -> None:
         self.module, self.options = module, options
-        self._column, self._row = torch.from_numpy(shift.column), torch.from_numpy(shift.row)
-        moves = bool(shift.column.any() or shift.row.any())
+        self._column, self._row = torch.from_numpy(symmetry.column), torch.from_numpy(symmetry.row)
+        self._mirror = None if symmetry.mirror is None else torch.from_numpy(symmetry.mirror)
+        moves = bool(symmetry.column.any() or symmetry.row.any())
         self._largest_shift = int(_LARGEST_SHIFT * training.shape[-1]) if moves else 0
         self.n_stimuli = training.shape[1]
         self.undecayed_parameters: frozenset[str] = frozenset()
@@ -148,6 +154,7 @@ class ReaderTask:
         self._training, self._validation = self._training.to(device), self._validation.to(device)
         self._tables = [(c.to(device), f.to(device)) for c, f in self._tables]
         self._column, self._row = self._column.to(device), self._row.to(device)
+        self._mirror = None if self._mirror is None else self._mirror.to(device)
 
     def fingerprint(self) -> str:
         """Digest of images and attributes."""
@@ -165,10 +172,16 @@ class ReaderTask:
             steps = generator.integers(
                 -self._largest_shift, self._largest_shift + 1, size=(2, len(rows))
             )
-            image = shift_images(self._training[version, chosen], steps[0], steps[1])
+            image, truth = self._training[version, chosen], factor[chosen]
+            if self._mirror is not None:
+                is_mirrored = torch.from_numpy(generator.random(len(rows)) < 0.5).to(image.device)
+                image = torch.where(is_mirrored.view(-1, 1, 1, 1), image.flip(-1), image)
+                turned = truth * self._mirror[0] + self._mirror[1]
+                truth = torch.where(is_mirrored[:, None], turned, truth)
+            image = shift_images(image, steps[0], steps[1])
             right, up = torch.from_numpy(steps).to(image.device).float()
             moved = right[:, None] * self._column + up[:, None] * self._row
-            yield image, category[chosen], factor[chosen] + moved
+            yield image, category[chosen], truth + moved
 
     def compute_loss(self, batch: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> torch.Tensor:
         """Cross-entropy of categories plus squared error of factors, where known."""
@@ -217,7 +230,7 @@ def train_reader(
     validation_table: AttributeTable,
     n_categories: int,
     *,
-    shift: ShiftRule,
+    symmetry: ImageSymmetry,
     epochs: int,
     seed: int,
     device: str = "cpu",
@@ -234,7 +247,7 @@ def train_reader(
     with isolate_torch_randomness(derive_seed(seed, "reader")):
         reader = AttributeReader(training.shape[2], n_categories, training_table.factor.shape[1])
     task = ReaderTask(
-        reader, options, training, training_table, validation, validation_table, shift
+        reader, options, training, training_table, validation, validation_table, symmetry
     )
     train_module(task, options, seed=seed, device=device, report=report)
     return reader.cpu().eval()
