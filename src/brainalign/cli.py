@@ -42,6 +42,9 @@ VERBS: dict[str, Verb] = {
     "align-onken": Verb(
         "brainalign.raw.align_command", "check the alignment of the salamander movies again"
     ),
+    "download-dandiset": Verb(
+        "brainalign.raw.dandi_command", "download NWB files from the DANDI archive, on request"
+    ),
     "list-files": Verb("brainalign.raw.bids.command", "list the files of a BIDS data set once"),
     "preprocess": Verb(
         "brainalign.raw.preprocessing.command", "preprocess the volumes of one subject"

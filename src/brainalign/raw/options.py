@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from brainalign.raw.dandi_number import check_number
 from brainalign.raw.dataset_options import RecordedDataset as RecordedDataset
 from brainalign.raw.fmri_options import BIDSDataset, SimulatedFMRIDataset
 from brainalign.raw.simulate.options import SimulatedITOptions
@@ -85,6 +86,11 @@ class NWBDataset(SpikeDatasetOptions):
         description="Folder of NWB files, named or foldered sub-<subject>_ses-<session>*.nwb as "
         "DANDI does; ${VARIABLES} of the environment are filled in.",
         min_length=1,
+    )
+    dandiset: Annotated[str, AfterValidator(check_number)] | None = Field(
+        None,
+        description="Number of a data set of the DANDI archive, six digits in quotes: folder is "
+        "then where it was downloaded to, and nothing else below that folder is read.",
     )
     subjects: list[Name] | None = Field(
         None, description="Subjects to use; empty: all that are found."
