@@ -58,7 +58,7 @@ def score_edits(
         Tidy; ``matching`` is the variant and ``response`` the moved group. Task
         ``edit_selectivity``: for every attribute ``…_shift`` (distance between the readings of
         edit and reference, 1 is that of two random test stimuli), ``…_transfer`` (share of the way
-        towards the target, swaps only) and for both ``…_margin``, the paired difference to the
+        towards the target over all references, swaps only) and for both ``…_margin``, the paired difference to the
         strongest control; its chance is 0. Task ``attribute_reading``: how well the
         predictors read test stimuli. All are of the last strength; draws are over references.
     details : dict of str to pandas.DataFrame
@@ -93,14 +93,12 @@ def measure_changes(group: xr.Dataset) -> dict[str, AttributeChange]:
     changes : dict of str to AttributeChange
         ``{attribute}_shift``, and for swaps ``{attribute}_transfer``.
     """
-    attribute = read_labels(group, "attribute")
     edit = group["reading"].values.astype(np.float64)
     control = group["control_reading"].values.astype(np.float64)
     start = group["reference_reading"].values.astype(np.float64)
     target = group["target_reading"].values.astype(np.float64)
     changes = {}
-    for name in dict.fromkeys(attribute.tolist()):
-        columns = attribute == name
+    for name, columns in locate_attributes(group).items():
         begin, way = start[:, columns], target[:, columns] - start[:, columns]
         # Two random test stimuli are as far apart as references of different rows.
         apart = [float(np.linalg.norm(a - b)) for i, a in enumerate(begin) for b in begin[:i]]
@@ -114,14 +112,43 @@ def measure_changes(group: xr.Dataset) -> dict[str, AttributeChange]:
             float(np.linalg.norm(way, axis=-1).mean() / unit),
         )
         if group.attrs.get("move") == "swap":
-            length = np.maximum((way**2).sum(axis=-1), (0.25 * unit) ** 2)
+            # One denominator for all references: a target that happens to lie near its reference
+            # would divide by next to nothing, and one pair would make the mean.
+            length = max(float((way**2).sum(axis=-1).mean()), 1e-12)
             changes[f"{name}_transfer"] = AttributeChange(
-                (moved * way[:, None, None]).sum(axis=-1) / length[:, None, None],
-                (controlled * way[:, None]).sum(axis=-1) / length[:, None],
+                (moved * way[:, None, None]).sum(axis=-1) / length,
+                (controlled * way[:, None]).sum(axis=-1) / length,
                 0.0,
                 1.0,
             )
     return changes
+
+
+def locate_attributes(group: xr.Dataset) -> dict[str, NDArray[np.bool_]]:
+    """Find the columns of readings that belong to each attribute.
+
+    Parameters
+    ----------
+    group : xarray.Dataset
+        One group of a prediction store with readings.
+
+    Returns
+    -------
+    columns : dict of str to array of shape (n_reading_columns,)
+        Attributes of the predictors, and the weak labels that are made of several of them, such as
+        a pose of rotation, position and size.
+    """
+    attribute, factor = read_labels(group, "attribute"), read_labels(group, "reading_name")
+    columns = {name: attribute == name for name in dict.fromkeys(attribute.tolist())}
+    labels: dict[str, list[str]] = {}
+    for entry in np.atleast_1d(group.attrs.get("attributes", [])).tolist():
+        name, _, one = str(entry).partition(":")
+        labels.setdefault(name, []).append(one)
+    numeric = set(factor[attribute != "category"].tolist())
+    for name, factors in labels.items():
+        if name not in columns and set(factors) <= numeric:
+            columns[name] = np.isin(factor, factors) & (attribute != "category")
+    return columns
 
 
 def _score_changes(
@@ -166,17 +193,19 @@ def _measure_margin(change: AttributeChange, number: int) -> Array:
 def _score_selectivity(
     group: xr.Dataset, changes: dict[str, AttributeChange], options: EvaluationOptions
 ) -> Iterator[dict[str, object]]:
-    """Compare the group that is labelled with an attribute with the group that moves it most."""
+    """Compare the group that is labelled with an attribute with the other that moves it most."""
     names = read_labels(group, "group").tolist()
-    shifts = {name: change for name, change in changes.items() if name.endswith("_shift")}
+    quantity = "transfer" if group.attrs.get("move") == "swap" else "shift"
     for number, name in enumerate(names):
         label = name.partition("-")[2]
-        if f"{label}_shift" not in shifts or len(names) < 2:
+        if f"{label}_{quantity}" not in changes or len(names) < 2:
             continue
-        last = shifts[f"{label}_shift"].edit[..., -1]
-        others = np.delete(last, number, axis=2).max(axis=2)
+        last = changes[f"{label}_{quantity}"].edit[..., -1]
+        others = np.delete(last, number, axis=2)
+        # The strongest on average: the largest of each reference would be one of noise.
+        strongest = others[..., int(np.nanmean(others, axis=(0, 1)).argmax())]
         yield {
-            **_summarise(last[:, :, number] - others, options),
+            **_summarise(last[:, :, number] - strongest, options),
             "metric": f"{label}_planted_margin",
             "response": name,
             "seed": ALL,

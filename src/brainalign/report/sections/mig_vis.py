@@ -6,7 +6,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from brainalign.evaluation.edit_selectivity import list_edits, measure_changes
+from brainalign.evaluation.edit_selectivity import (
+    list_edits,
+    locate_attributes,
+    measure_changes,
+)
 from brainalign.evaluation.table import read_score_table
 from brainalign.report.artifacts import Fit, Run, read_values
 from brainalign.report.blocks import (
@@ -181,7 +185,7 @@ def _draw_selectivity(
         return []
     # Controls are measured anew from the readings: the collected table holds no details.
     edits = list_edits(group.load(), measure_changes(group))
-    attributes = list(dict.fromkeys(read_labels(group, "attribute").tolist()))
+    attributes = list(locate_attributes(group))
     quantity = "transfer" if group.attrs.get("move") == "swap" else "shift"
     figure = draw_selectivity(own, edits, attributes, quantity)
     meaning = (
