@@ -58,9 +58,10 @@ def score_edits(
         Tidy; ``matching`` is the variant and ``response`` the moved group. Task
         ``edit_selectivity``: for every attribute ``…_shift`` (distance between the readings of
         edit and reference, 1 is that of two random test stimuli), ``…_transfer`` (share of the way
-        towards the target over all references, swaps only) and for both ``…_margin``, the paired difference to the
-        strongest control; its chance is 0. Task ``attribute_reading``: how well the
-        predictors read test stimuli. All are of the last strength; draws are over references.
+        towards the target over all references, swaps only) and for both ``…_margin``, the paired
+        difference to the strongest control; its chance is 0. Task ``attribute_reading``: how well
+        the predictors read test stimuli. All are of the last strength; draws are over
+        references.
     details : dict of str to pandas.DataFrame
         ``edits``: change of every edit and control.
     """
@@ -154,7 +155,7 @@ def locate_attributes(group: xr.Dataset) -> dict[str, NDArray[np.bool_]]:
 def _score_changes(
     group: xr.Dataset, changes: dict[str, AttributeChange], options: EvaluationOptions
 ) -> Iterator[dict[str, object]]:
-    seeds = [str(seed) for seed in group["seed"].values]
+    seeds = [str(seed) for seed in group["edited_seed"].values]
     for metric, change in changes.items():
         for number, name in enumerate(read_labels(group, "group").tolist()):
             last = change.edit[:, :, number, -1]
@@ -269,7 +270,7 @@ def list_edits(group: xr.Dataset, changes: dict[str, AttributeChange]) -> pd.Dat
         of the control.
     """
     labels = {
-        "seed": group["seed"].values.astype(str),
+        "seed": group["edited_seed"].values.astype(str),
         "reference": read_labels(group, "reference"),
         "group": read_labels(group, "group"),
         "strength": group["strength"].values,

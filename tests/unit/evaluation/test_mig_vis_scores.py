@@ -40,12 +40,15 @@ def make_predictions() -> xr.DataTree:
             "unit_ceiling": ("unit", np.full(6, 0.9)),
             "factor": (("stimulus", "factor_name"), pose),
             "synthesised_image": (
-                ("seed", "reference", "group", "strength", "y", "x", "channel"),
+                ("edited_seed", "reference", "group", "strength", "y", "x", "channel"),
                 np.zeros((2, n_references, 2, 1, 2, 2, 3), dtype=np.uint8),
             ),
-            "reading": (("seed", "reference", "group", "strength", "reading_column"), reading),
+            "reading": (
+                ("edited_seed", "reference", "group", "strength", "reading_column"),
+                reading,
+            ),
             "control_reading": (
-                ("seed", "control", "reference", "group", "reading_column"),
+                ("edited_seed", "control", "reference", "group", "reading_column"),
                 control,
             ),
             "reference_reading": (("reference", "reading_column"), start),
@@ -54,6 +57,7 @@ def make_predictions() -> xr.DataTree:
         },
         coords={
             "seed": [0, 1],
+            "edited_seed": [0, 1],
             "stimulus": [f"s{row}" for row in range(n_stimuli)],
             "split": ("stimulus", np.where(np.arange(n_stimuli) % 4 == 0, "test", "train")),
             "category": ("stimulus", np.array([f"kind-{value}" for value in number])),

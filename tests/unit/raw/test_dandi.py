@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
-from tests.nwb_files import write_nwb
 
 from brainalign.errors import InputError
 from brainalign.raw.dandi import download_dandiset, locate_dandiset
 from brainalign.raw.nwb_dataset import NWBFolder
 from brainalign.raw.options import NWBDataset
+from nwb_files import write_nwb
 
 NUMBER = "000128"
 

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from tests.brainio_files import ARCHIVE, ASSEMBLY, SITES, TABLE, PublishedFiles
 
 from brainalign.config.load import load_config
 from brainalign.errors import BrainalignError, CorruptDataError, InputError
@@ -17,6 +16,7 @@ from brainalign.raw.options import MajajHong2015Options
 from brainalign.raw.registry import open_raw_dataset
 from brainalign.responses.registry import get_response_builder
 from brainalign.stimuli.build import build_image_stimuli
+from brainio_files import ARCHIVE, ASSEMBLY, SITES, TABLE, PublishedFiles
 
 PROJECT = Path(__file__).parents[3]
 

@@ -186,6 +186,12 @@ class EditingOptions(Options):
         description="Network evaluations down from that level: fewer than there are levels is the "
         "fast mode; null: one per level, as published.",
     )
+    n_corrections: int = Field(
+        0,
+        ge=0,
+        description="Further network evaluations per step of the inversion, which make the way "
+        "back without guidance end where it began; needed by the fast mode, 0 as published.",
+    )
     weight: float = Field(
         10.0, ge=0, description="Guidance weight eta on the gradient of the objective."
     )

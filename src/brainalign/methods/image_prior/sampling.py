@@ -37,7 +37,11 @@ class Trajectory:
 
 @torch.no_grad()
 def invert_images(
-    model: NoiseModel, image: torch.Tensor, level: int, n_steps: int | None = None
+    model: NoiseModel,
+    image: torch.Tensor,
+    level: int,
+    n_steps: int | None = None,
+    n_corrections: int = 0,
 ) -> torch.Tensor:
     """Carry clean images to a noise level without drawing noise.
 
@@ -51,6 +55,9 @@ def invert_images(
         Where to end, at most T.
     n_steps : int, optional
         Network evaluations; None for one per level.
+    n_corrections : int
+        Further evaluations per step. Each takes the noise at the image that the last one led to, so
+        that the step comes to be the exact inverse of a denoising step; 0 is plain inversion.
 
     Returns
     -------
@@ -59,14 +66,19 @@ def invert_images(
     Notes
     -----
     Song, Meng and Ermon (2021), eq. 13 in reverse; the noise is predicted from the present image
-    at the index of the level that comes next, as `diffusers` does it.
+    at the index of the level that comes next, as `diffusers` does it. The corrections are the
+    fixed-point iteration of Pan et al. (2023, "Effective real image editing with accelerated
+    iterative diffusion inversion", eq. 6): few large steps bring the image back otherwise changed.
     """
     visited = choose_levels(level, n_steps)
     for here, above in pairwise(visited):
-        noise = model.predict(image, int(above))
         old, new = float(model.alpha_bar[here]), float(model.alpha_bar[above])
-        clean = (image - np.sqrt(1 - old) * noise) / np.sqrt(old)
-        image = np.sqrt(new) * clean + np.sqrt(1 - new) * noise
+        guess = image
+        for _ in range(1 + n_corrections):
+            noise = model.predict(guess, int(above))
+            clean = (image - np.sqrt(1 - old) * noise) / np.sqrt(old)
+            guess = np.sqrt(new) * clean + np.sqrt(1 - new) * noise
+        image = guess
     return image
 
 
@@ -97,7 +109,7 @@ def denoise_images(
     weight : tensor of shape (n_images,), optional
         Factor on the guidance weight of each image; 0 leaves an image unguided.
     clip : bool
-        Whether estimated clean images are cut to the range of images.
+        Whether the guidance may not push estimated clean images out of the range of images.
 
     Returns
     -------
@@ -120,19 +132,23 @@ def denoise_images(
         now, next_ = float(model.alpha_bar[here]), float(model.alpha_bar[below])
         guided = objective is not None and here > options.last_guided_level * model.n_levels
         if guided and objective is not None:
-            noise, gradient = _differentiate(model, image, int(here), objective, options.jacobian)
-            noise, push = _guide(noise, gradient, now, weight, options)
+            plain, gradient = _differentiate(model, image, int(here), objective, options.jacobian)
+            noise, push = _guide(plain, gradient, now, weight, options)
             pushes.append(push)
+            clean = (image - np.sqrt(1 - now) * noise) / np.sqrt(now)
+            if clip:
+                unguided = (image - np.sqrt(1 - now) * plain) / np.sqrt(now)
+                # What the prior itself estimates stays as it is: without guidance the way back
+                # must be the way there.
+                clean = clean.clamp(unguided.clamp(max=-1), unguided.clamp(min=1))
+                # The noise must agree with the clipped image: else a strong push that was cut off
+                # in the image stays in the noise and comes back with the opposite sign.
+                noise = (image - np.sqrt(now) * clean) / np.sqrt(1 - now)
         else:
             with torch.no_grad():
                 noise = model.predict(image, int(here))
             pushes.append(0.0)
-        clean = (image - np.sqrt(1 - now) * noise) / np.sqrt(now)
-        if clip:
-            clean = clean.clamp(-1, 1)
-            # The noise must agree with the clipped image: else a strong push that was cut off
-            # in the image stays in the noise and comes back with the opposite sign.
-            noise = (image - np.sqrt(now) * clean) / np.sqrt(1 - now)
+            clean = (image - np.sqrt(1 - now) * noise) / np.sqrt(now)
         image = np.sqrt(next_) * clean + np.sqrt(1 - next_) * noise
     return Trajectory(image, np.array(pushes))
 

@@ -64,6 +64,48 @@ class Edits:
     off_support: np.ndarray
 
 
+@dataclass(frozen=True)
+class InvertedReferences:
+    """References carried to noise, where all of their edits start.
+
+    Attributes
+    ----------
+    start : tensor of shape (n_references, n_channels, y, x)
+        At the level of the edits, on the device.
+    plain : array of shape (n_references, n_channels, y, x), float32
+        Carried back without guidance.
+    level : int
+        Noise level of the start.
+    """
+
+    start: torch.Tensor
+    plain: np.ndarray
+    level: int
+
+
+def invert_references(
+    model: NoiseModel, image: np.ndarray, options: EditingOptions, device: torch.device
+) -> InvertedReferences:
+    """Carry references to noise and back; the same for all seeds and variants.
+
+    Parameters
+    ----------
+    model : NoiseModel
+        The image prior, on the device.
+    image : array of shape (n_references, n_channels, y, x), float32
+        References between -1 and 1.
+    options : EditingOptions
+        Sampling.
+    device : torch.device
+        Where to compute.
+    """
+    level = max(1, round(options.edit_level * model.n_levels))
+    given = torch.from_numpy(image).to(device)
+    start = invert_images(model, given, level, options.n_steps, options.n_corrections)
+    plain = _to_array(denoise_images(model, start, level, options).image)
+    return InvertedReferences(start, plain, level)
+
+
 class Guide:
     """Objectives of the guidance: how well images fit a latent, for the group of each image.
 
@@ -156,7 +198,7 @@ def plan_edits(
 def edit_images(
     model: NoiseModel,
     critics: GroupCritics,
-    image: np.ndarray,
+    references: InvertedReferences,
     latent: np.ndarray,
     target: np.ndarray,
     training: np.ndarray,
@@ -178,8 +220,8 @@ def edit_images(
         The image prior, on the device.
     critics : GroupCritics
         Trained critics.
-    image : array of shape (n_references, n_channels, y, x), float32
-        References between -1 and 1.
+    references : InvertedReferences
+        Where edits start.
     latent, target : array of shape (n_references, n_latents), float32
         Latents of the references and of the stimuli to move towards.
     training : array of shape (n_stimuli, n_latents), float32
@@ -206,19 +248,16 @@ def edit_images(
     groups = critics.groups
     generator = np.random.default_rng(derive_seed(seed, "edits"))
     moved, off = plan_edits(latent, target, training, groups, move, strengths)
-    level = max(1, round(options.edit_level * model.n_levels))
-    start = invert_images(model, torch.from_numpy(image).to(device), level, options.n_steps)
     drawn = generator.choice(len(training), size=min(n_negatives, len(training)), replace=False)
     guide = Guide(critics.to(device), training[drawn], kind)
     n_references, n_groups, n_strengths = moved.shape[:3]
     row, group, _ = np.meshgrid(*map(np.arange, moved.shape[:3]), indexing="ij")
     wanted = EditRequest(row.ravel(), group.ravel(), moved.reshape(-1, moved.shape[-1]))
-    edited = _sample(model, guide, start, latent, wanted, options, level)
-    shape = image.shape[1:]
+    edited = _sample(model, guide, references, latent, wanted, options)
+    shape = references.plain.shape[1:]
     control = np.full((len(CONTROLS), n_references, n_groups, *shape), np.nan, dtype=np.float32)
     if with_controls:
-        plain = _to_array(denoise_images(model, start, level, options).image)
-        control[0] = plain[:, np.newaxis]
+        control[0] = references.plain[:, np.newaxis]
         last = moved[:, :, -1]
         pairs = np.meshgrid(np.arange(n_references), np.arange(n_groups), indexing="ij")
         rows, numbers = (axis.ravel() for axis in pairs)
@@ -234,7 +273,7 @@ def edit_images(
             start=1,
         ):
             request = EditRequest(rows, numbers, latents.reshape(-1, latent.shape[1]))
-            made = _sample(model, guided_by, start, latent, request, options, level)
+            made = _sample(model, guided_by, references, latent, request, options)
             control[place] = made.reshape(n_references, n_groups, *shape)
     return Edits(
         image=edited.reshape(n_references, n_groups, n_strengths, *shape),
@@ -247,14 +286,14 @@ def edit_images(
 def _sample(
     model: NoiseModel,
     guide: Guide,
-    start: torch.Tensor,
+    references: InvertedReferences,
     latent: np.ndarray,
     request: EditRequest,
     options: EditingOptions,
-    level: int,
 ) -> np.ndarray:
     """Denoise the starts of a request, in chunks that bound memory."""
     made = []
+    start, level = references.start, references.level
     origin = torch.from_numpy(latent).to(start.device)
     wanted = torch.from_numpy(np.ascontiguousarray(request.latent)).to(start.device)
     row, group = (

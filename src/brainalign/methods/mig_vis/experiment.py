@@ -98,7 +98,8 @@ def fit_experiment(job: ExperimentJob) -> FittedExperiment:
                     )
                 )
                 saturation[name] = model.saturation
-                if images and _needs_critic(options, part, objective):
+                is_edited = _is_edited(options, part) and seed in _list_edited_seeds(job, options)
+                if images and is_edited and _needs_critic(options, objective):
                     critics, bound = _fit_critics(job, options, part, model, images, seed)
                     weights |= prefix_weights(_take_state(critics), f"{name}critics/")
                     information[name] = [round(float(value), 4) for value in bound]
@@ -182,9 +183,13 @@ def _is_edited(options: MIGVisOptions, part: RecordedGroup) -> bool:
     return options.subjects is None or part.subject in options.subjects
 
 
-def _needs_critic(options: MIGVisOptions, part: RecordedGroup, objective: str) -> bool:
+def _list_edited_seeds(job: ExperimentJob, options: MIGVisOptions) -> list[int]:
+    return list(job.options["seeds"])[: options.n_edited_seeds]
+
+
+def _needs_critic(options: MIGVisOptions, objective: str) -> bool:
     guided = [name for name in options.list_edited() if name != "traversal"]
-    return _is_edited(options, part) and objective in map(choose_objective, guided)
+    return objective in map(choose_objective, guided)
 
 
 def _make_labels(
@@ -298,7 +303,8 @@ def _restore(
     model.set_weights(select_weights(fitted.weights, f"{name}latents/"))
     latents = model.encode(part.table)
     edits = None
-    if workshop is not None and variant in options.list_edited():
+    is_edited = seed in _list_edited_seeds(job, options) and variant in options.list_edited()
+    if workshop is not None and is_edited:
         critics = None
         if variant != "traversal":
             critics = _restore_critics(

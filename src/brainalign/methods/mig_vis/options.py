@@ -208,6 +208,11 @@ class MIGVisOptions(Options):
     subjects: list[str] | None = Field(
         None, description="Subjects whose images are made; null: all."
     )
+    n_edited_seeds: int | None = Field(
+        None,
+        ge=1,
+        description="Seeds whose images are made, the first ones of the experiment; null: all.",
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -125,48 +125,49 @@ def compose_part(
     if known.factor_name:
         dataset = dataset.assign_coords(factor_name=list(known.factor_name))
         dataset["factor"] = (("stimulus", "factor_name"), known.factor[place])
-    edits = [fit.edits for fit in fits if fit.edits is not None]
+    edits = {fit.seed: fit.edits for fit in fits if fit.edits is not None}
     if workshop is not None and edits:
         dataset = _add_edits(dataset, edits, workshop)
     _describe(dataset)
     return dataset
 
 
-def _add_edits(dataset: xr.Dataset, edits: list[ReadEdits], workshop: Workshop) -> xr.Dataset:
+def _add_edits(dataset: xr.Dataset, edits: dict[int, ReadEdits], workshop: Workshop) -> xr.Dataset:
     columns = workshop.prior.list_reading_columns()
     pixels = ("y", "x", "channel")
     arrays: dict[str, tuple[tuple[str, ...], np.ndarray]] = {
         "synthesised_image": (
-            ("seed", "reference", "group", "strength", *pixels),
-            to_pixels(np.stack([one.edits.image for one in edits])),
+            ("edited_seed", "reference", "group", "strength", *pixels),
+            to_pixels(np.stack([one.edits.image for one in edits.values()])),
         ),
         "control_image": (
-            ("seed", "control", "reference", "group", *pixels),
-            to_pixels(np.stack([one.edits.control for one in edits])),
+            ("edited_seed", "control", "reference", "group", *pixels),
+            to_pixels(np.stack([one.edits.control for one in edits.values()])),
         ),
         "reference_image": (("reference", *pixels), to_pixels(workshop.image)),
         "target_image": (("reference", *pixels), to_pixels(workshop.target_image)),
         "moved_latent": (
-            ("seed", "reference", "group", "strength", "latent"),
-            np.stack([one.edits.moved_latent for one in edits]),
+            ("edited_seed", "reference", "group", "strength", "latent"),
+            np.stack([one.edits.moved_latent for one in edits.values()]),
         ),
         "off_support": (
-            ("seed", "reference", "group", "strength"),
-            np.stack([one.edits.off_support for one in edits]),
+            ("edited_seed", "reference", "group", "strength"),
+            np.stack([one.edits.off_support for one in edits.values()]),
         ),
         "reading": (
-            ("seed", "reference", "group", "strength", "reading_column"),
-            np.stack([one.reading for one in edits]),
+            ("edited_seed", "reference", "group", "strength", "reading_column"),
+            np.stack([one.reading for one in edits.values()]),
         ),
         "control_reading": (
-            ("seed", "control", "reference", "group", "reading_column"),
-            np.stack([one.control_reading for one in edits]),
+            ("edited_seed", "control", "reference", "group", "reading_column"),
+            np.stack([one.control_reading for one in edits.values()]),
         ),
         "reference_reading": (("reference", "reading_column"), workshop.read(workshop.image)),
         "target_reading": (("reference", "reading_column"), workshop.read(workshop.target_image)),
         "reading_quality": (("reading_column",), _list_quality(workshop, columns)),
     }
     return dataset.assign(arrays).assign_coords(
+        edited_seed=list(edits),
         reference=("reference", workshop.stimulus),
         target=("reference", workshop.target),
         strength=("strength", np.asarray(workshop.options.strengths, dtype=np.float64)),
@@ -246,6 +247,7 @@ def _describe(dataset: xr.Dataset) -> None:
         "target_reading": "attributes read in targets",
         "reading_quality": "accuracy or R2 of the predictors on test stimuli",
         "strength": "how far the group was moved",
+        "edited_seed": "seeds whose edits were made",
     }
     nats = {"likelihood_gain": "nat"}
     for name, variable in dataset.variables.items():

@@ -13,7 +13,14 @@ from brainalign.methods.image_prior.folder import ImagePrior
 from brainalign.methods.image_prior.images import restore_images
 from brainalign.methods.image_prior.reader import read_attributes
 from brainalign.methods.mig_vis.critic import GroupCritics
-from brainalign.methods.mig_vis.editing import CONTROLS, Edits, edit_images, plan_edits
+from brainalign.methods.mig_vis.editing import (
+    CONTROLS,
+    Edits,
+    InvertedReferences,
+    edit_images,
+    invert_references,
+    plan_edits,
+)
 from brainalign.methods.mig_vis.model import FittedLatents
 from brainalign.methods.mig_vis.moves import choose_references
 from brainalign.methods.mig_vis.options import MIGVisOptions
@@ -63,6 +70,8 @@ class Workshop:
         Their rows in the table of responses.
     image, target_image : array of shape (n_references, n_channels, y, x), float32
         As the prior sees them.
+    references : InvertedReferences
+        The references carried to noise.
     training_row : array of shape (n_training,), int64
         Training rows in the table of responses.
     training_image : array of shape (n_training, n_channels, y, x), float32
@@ -78,6 +87,7 @@ class Workshop:
     target_row: np.ndarray
     image: np.ndarray
     target_image: np.ndarray
+    references: InvertedReferences
     training_row: np.ndarray
     training_image: np.ndarray
 
@@ -94,7 +104,7 @@ class Workshop:
             edits = edit_images(
                 self.prior.make_noise_model(self.device),
                 critics,
-                self.image,
+                self.references,
                 latent,
                 target,
                 training,
@@ -162,16 +172,21 @@ def open_workshop(
         tested, category, min(options.n_references, len(tested)), _REFERENCE_SEED
     )
     training = np.flatnonzero(part.find("train"))
+    device = torch.device(job.device)
+    image = prior.prepare(read_images(job.stimuli, tested[reference]))
     return Workshop(
         prior=prior,
         options=options,
-        device=torch.device(job.device),
+        device=device,
         stimulus=tested[reference],
         target=tested[target],
         row=np.array([row_of[str(name)] for name in tested[reference]]),
         target_row=np.array([row_of[str(name)] for name in tested[target]]),
-        image=prior.prepare(read_images(job.stimuli, tested[reference])),
+        image=image,
         target_image=prior.prepare(read_images(job.stimuli, tested[target])),
+        references=invert_references(
+            prior.make_noise_model(device), image, options.editing, device
+        ),
         training_row=training,
         training_image=prior.prepare(read_images(job.stimuli, part.table.stimulus[training])),
     )

@@ -147,8 +147,10 @@ def _show_edits(
 def _draw_grid(run: Run, fit: Fit, place: tuple[str, str, str], group: xr.Dataset) -> FigureGroup:
     path = run.predictions[fit].path
     groups = read_labels(group, "group").tolist()
-    edited = read_values(group["synthesised_image"].isel(seed=0).variable, path)
-    control = read_values(group["control_image"].isel(seed=0, control=0, group=0).variable, path)
+    edited = read_values(group["synthesised_image"].isel(edited_seed=0).variable, path)
+    control = read_values(
+        group["control_image"].isel(edited_seed=0, control=0, group=0).variable, path
+    )
     target = None
     if group.attrs.get("move") == "swap":
         target = read_values(group["target_image"].variable, path)

@@ -11,7 +11,7 @@ from brainalign.methods.image_prior.network import NoiseModel
 from brainalign.methods.image_prior.options import EditingOptions
 from brainalign.methods.image_prior.schedule import compute_alpha_bar
 from brainalign.methods.mig_vis.critic import GroupCritics, measure_contrasts, train_critics
-from brainalign.methods.mig_vis.editing import CONTROLS, Guide, edit_images
+from brainalign.methods.mig_vis.editing import CONTROLS, Guide, edit_images, invert_references
 from brainalign.methods.mig_vis.moves import (
     choose_references,
     find_off_support,
@@ -97,10 +97,13 @@ def test_moving_one_group_moves_what_it_holds_and_beats_every_control(
     image, latent = make_pairs(40)
     order = np.argsort(latent[:, 0])
     reference, target = order[:6], order[-6:]
+    prior = NoiseModel(Nothing(), compute_alpha_bar(20))
+    options = EditingOptions(n_steps=10, edit_level=0.5, weight=100.0)
+    cpu = torch.device("cpu")
     edits = edit_images(
-        NoiseModel(Nothing(), compute_alpha_bar(20)),
+        prior,
         critics[0],
-        image[reference],
+        invert_references(prior, image[reference], options, cpu),
         latent[reference],
         latent[target],
         latent,
@@ -108,9 +111,9 @@ def test_moving_one_group_moves_what_it_holds_and_beats_every_control(
         move="swap",
         strengths=[1.0],
         n_negatives=32,
-        options=EditingOptions(n_steps=10, edit_level=0.5, weight=100.0),
+        options=options,
         seed=0,
-        device=torch.device("cpu"),
+        device=cpu,
     )
     assert edits.control.shape[:3] == (len(CONTROLS), 6, 2)
     red = edits.image[:, 0, 0, 0].mean(axis=(1, 2)) - image[reference, 0].mean(axis=(1, 2))
