@@ -39,12 +39,18 @@ only the second choice can be judged in edits."""
 
 PRESETS: dict[str, dict[str, Any]] = {
     "small": {
-        "vae": {"epochs": 150, "batch_size": 256},
-        "critic": {"epochs": 20, "batch_size": 128},
-        "editing": {"edit_level": 0.9, "n_steps": 25, "weight": 0.3, "gradient": "normalised"},
+        "vae": {"epochs": 80, "batch_size": 256},
+        "critic": {"epochs": 45, "batch_size": 128, "shift_pixels": 4},
+        "editing": {
+            "edit_level": 0.8,
+            "n_steps": 12,
+            "n_corrections": 4,
+            "weight": 1.0,
+            "gradient": "normalised",
+        },
         "move": "swap",
-        "strengths": [0.5, 1.0],
-        "n_references": 6,
+        "strengths": [1.0],
+        "n_references": 48,
     },
     # Sections 1 to 3 of the specification, with its penalty that works in place of the inert one.
     "paper": {
