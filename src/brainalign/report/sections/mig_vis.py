@@ -32,6 +32,8 @@ from brainalign.report.pictures import encode_figure
 from brainalign.stores.read import open_store, read_labels
 
 _LEAST_QUALITY = 0.2
+# More rows show nothing new at the size at which a person sees a change.
+_SHOWN_REFERENCES = 8
 _EXPLANATION = (
     "Rows are references, columns the moved group and how far it was sent (for swaps 1 is the "
     "latents of the target at the right). The second column is the reference through the model and "
@@ -154,21 +156,26 @@ def _draw_grid(run: Run, fit: Fit, place: tuple[str, str, str], group: xr.Datase
     target = None
     if group.attrs.get("move") == "swap":
         target = read_values(group["target_image"].variable, path)
+    n_references = len(edited)
+    shown = slice(_SHOWN_REFERENCES)
     figure = draw_edit_grid(
-        read_values(group["reference_image"].variable, path),
-        edited,
-        control,
-        target,
+        read_values(group["reference_image"].variable, path)[shown],
+        edited[shown],
+        control[shown],
+        None if target is None else target[shown],
         groups,
         [float(strength) for strength in group["strength"].values],
     )
     off = float(group["off_support"].values.mean())
     alt = (
-        f"Edits of {edited.shape[0]} test images of subject {place[0]} by {place[2]}, along "
+        f"Edits of {len(edited[shown])} test images of subject {place[0]} by {place[2]}, along "
         f"{len(groups)} groups of latents, first seed."
     )
     name = make_slug("edits", fit.dataset, fit.method, *place)
-    caption = f"{_EXPLANATION} First seed; {off:.0%} of the moved latents lie off the support."
+    caption = (
+        f"{_EXPLANATION} First seed, {len(edited[shown])} of {n_references} references; "
+        f"{off:.0%} of the moved latents lie off the support."
+    )
     return FigureGroup([encode_figure(figure, name, alt, file_format="png")], caption)
 
 
@@ -203,7 +210,40 @@ def _draw_selectivity(
         f"{meaning}. Filled: edits with the 95 % interval over references, mean over seeds; open: "
         "controls. An effect lies right of all its controls."
     )
-    return [FigureGroup([picture], caption), Bullets(_judge_readers(group))]
+    verdicts = _judge_selectivity(own, read_labels(group, "group").tolist(), quantity)
+    kept = _count_kept_classes(group)
+    return [FigureGroup([picture], caption), Bullets([*verdicts, *kept, *_judge_readers(group)])]
+
+
+def _judge_selectivity(scores: pd.DataFrame, groups: list[str], quantity: str) -> list[str]:
+    """Say of every labelled group whether it moves its own attribute beyond all controls."""
+    lines = []
+    for name in groups:
+        label = name.partition("-")[2]
+        found = scores[
+            (scores["response"] == name) & (scores["metric"] == f"{label}_{quantity}_margin")
+        ]
+        if not len(found):
+            continue
+        row = found.iloc[0]
+        low, high = float(row["ci_low"]), float(row["ci_high"])
+        verdict = "beyond all controls" if low > 0 else "not beyond its strongest control"
+        lines.append(
+            f"Group {name} moves {label} {verdict}: difference {float(row['value']):.2f} "
+            f"[{low:.2f}, {high:.2f}]."
+        )
+    return lines
+
+
+def _count_kept_classes(group: xr.Dataset) -> list[str]:
+    """Say how many references are read as the same category after a round trip without guidance."""
+    columns = read_labels(group, "attribute") == "category"
+    if not columns.any():
+        return []
+    before = group["reference_reading"].values[:, columns].argmax(axis=1)
+    unguided = group["control_reading"].sel(control="no_guidance").isel(edited_seed=0, group=0)
+    kept = unguided.values[:, columns].argmax(axis=1) == before
+    return [f"Without guidance {kept.sum()} of {len(kept)} references keep their category."]
 
 
 def _judge_readers(group: xr.Dataset) -> list[str]:
