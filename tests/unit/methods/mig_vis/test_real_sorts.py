@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +23,7 @@ from brainalign.responses.build import build_image_responses
 from brainalign.responses.options import SpikeResponseOptions
 from brainalign.stimuli.read import StimulusSplits
 
-FOLDER = Path(os.environ.get("BRAINALIGN_DATA", "/nowhere")) / "nwb_zhang_desimone"
-pytestmark = pytest.mark.skipif(
-    not FOLDER.is_dir(), reason="set BRAINALIGN_DATA to a folder that holds nwb_zhang_desimone"
-)
+pytestmark = pytest.mark.real_data
 
 HEIGHT = {"lower": -1.0, "middle": 0.0, "upper": 1.0}
 OPTIONS = MIGVisOptions(
@@ -41,16 +37,16 @@ OPTIONS = MIGVisOptions(
 )
 
 
-def _join_sessions() -> tuple[StimulusAttributes, RecordedGroup]:
+def _join_sessions(folder: Path) -> tuple[StimulusAttributes, RecordedGroup]:
     """The n-th presentation of an object at a place in every session makes one pseudo-trial.
 
-    Twenty sessions' days were recorded one after the other; the seven objects at three places are
-    what they share, so that units of all of them answer to the same 21 conditions.
+    Sessions were recorded on different days and share nothing but the seven objects at three
+    places, so that units of all of them answer to the same 21 conditions.
     """
     dataset = NWBFolder(
         NWBDataset(
             kind="nwb",
-            folder=str(FOLDER),
+            folder=str(folder / "nwb_zhang_desimone"),
             stimulus_columns=["stimulus_ID", "stimulus_position"],
             onset_column="stimulus_onset_time",
             area_column="location",
@@ -82,8 +78,8 @@ def _join_sessions() -> tuple[StimulusAttributes, RecordedGroup]:
 
 
 @pytest.fixture(scope="module")
-def scores() -> pd.DataFrame:
-    known, part = _join_sessions()
+def scores(data_folder: Path) -> pd.DataFrame:
+    known, part = _join_sessions(data_folder)
     experiment = GroupExperiment(
         StimulusSplits(part.table.stimulus, part.split[np.newaxis]), known, (part,)
     )
