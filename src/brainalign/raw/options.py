@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -58,7 +58,7 @@ Name = Annotated[str, AfterValidator(check_name)]
 class SpikeDatasetOptions(RecordedDataset):
     """What every data set of spikes and images has."""
 
-    modality = "spikes"
+    modality: ClassVar[Literal["spikes", "spike_rates"]] = "spikes"
     design = "images"
 
     stimuli: StimuliOptions = Field(StimuliOptions(), description="Decoding and split of stimuli.")

@@ -12,8 +12,15 @@ from pydantic import ValidationError
 from brainalign.errors import InputError
 from brainalign.methods.image_prior.network import NoisePredictor, count_parameters
 from brainalign.methods.image_prior.options import ImagePriorOptions
-from brainalign.methods.image_prior.reader import shift_images
+from brainalign.methods.image_prior.reader import (
+    AttributeReader,
+    AttributeTable,
+    ImageSymmetry,
+    ReaderTask,
+    shift_images,
+)
 from brainalign.methods.image_prior.training import AveragedPredictor, train_prior
+from brainalign.training.options import TrainingOptions
 
 TINY = {
     "image_size": 16,
@@ -105,3 +112,24 @@ def test_content_moves_right_and_up() -> None:
     image[0, 0, 4, 4] = 1
     moved = shift_images(image, np.array([2]), np.array([1]))
     assert moved[0, 0, 3, 6] == 1
+
+
+def test_a_mirrored_image_turns_the_factors_that_it_must() -> None:
+    image = np.zeros((1, 8, 1, 8, 8), dtype=np.float32)
+    image[..., :4] = 1
+    factor = np.tile(np.array([0.5, 0.25], dtype=np.float32), (8, 1))
+    table = AttributeTable(np.zeros(8, dtype=np.int64), factor)
+    # Standardised with mean 1 and SD 2: the raw 2.0 becomes -2.0, that is -1.5.
+    mirror = np.array([[-1, 1], [-1, 0]], dtype=np.float32)
+    still = np.zeros(2, dtype=np.float32)
+    reader = AttributeReader(1, 1, 2)
+    task = ReaderTask(
+        *(reader, TrainingOptions(batch_size=8, largest_batch_fraction=1.0), image, table),
+        *(image[0], table, ImageSymmetry(still, still, mirror)),
+    )
+    task.prepare(torch.device("cpu"))
+    (batch,) = task.iterate_batches(0, np.random.default_rng(0))
+    mirrored = batch[0][:, 0, 0, 0] == 0
+    assert 0 < int(mirrored.sum()) < 8
+    assert torch.equal(batch[2][:, 0], torch.where(mirrored, -1.5, 0.5))
+    assert (batch[2][:, 1] == 0.25).all()

@@ -188,3 +188,23 @@ def test_latents_with_nan_are_refused() -> None:
     bad[3, 1] = np.nan
     with pytest.raises(InputError, match=r"latents of 1 rows are not finite.*rows 3"):
         train_critics(image, bad, latent, image[0], latent, [slice(0, 4)], CriticOptions(), seed=0)
+
+
+@pytest.mark.parametrize("sessions", ["pooled", "stitched"])
+def test_stimuli_shown_in_one_session_only_are_fitted(world: GroupWorld, sessions: str) -> None:
+    rows = len(world.table.stimulus)
+    early, late = np.arange(rows) < 0.7 * rows, np.arange(rows) > 0.3 * rows
+    response = np.concatenate([world.table.response[early], world.table.response[late]])
+    stimulus = np.concatenate([world.table.stimulus[early], world.table.stimulus[late]])
+    session = np.repeat(["ses-1", "ses-2"], [early.sum(), late.sum()])
+    # Units of the first session are not those of the second.
+    response[: early.sum(), ::2], response[early.sum() :, 1::2] = np.nan, np.nan
+    table = average_presentations(response, stimulus, session if sessions == "stitched" else None)
+    assert len(np.unique(table.stimulus)) == rows
+    split = np.searchsorted(world.table.stimulus, table.stimulus)
+    joined = GroupWorld(
+        world.known, table, world.training[split], world.validation[split], world.test[split]
+    )
+    model = fit(joined, epochs=40, sessions=sessions)
+    assert np.isfinite(model.encode(table).mean).all()
+    assert score(model, joined) > 0.2
