@@ -39,12 +39,12 @@ only the second choice can be judged in edits."""
 
 PRESETS: dict[str, dict[str, Any]] = {
     "small": {
-        "vae": {"epochs": 80, "batch_size": 256},
+        "vae": {"epochs": 80, "batch_size": 256, "learning_rate": 5e-3},
         "critic": {"epochs": 45, "batch_size": 128, "shift_pixels": 4},
         "editing": {
             "edit_level": 0.8,
             "n_steps": 12,
-            "n_corrections": 4,
+            "n_corrections": 6,
             "weight": 1.0,
             "gradient": "normalised",
         },
