@@ -42,6 +42,9 @@ VERBS: dict[str, Verb] = {
     "align-onken": Verb(
         "brainalign.raw.align_command", "check the alignment of the salamander movies again"
     ),
+    "download-dandiset": Verb(
+        "brainalign.raw.dandi_command", "download NWB files from the DANDI archive, on request"
+    ),
     "list-files": Verb("brainalign.raw.bids.command", "list the files of a BIDS data set once"),
     "preprocess": Verb(
         "brainalign.raw.preprocessing.command", "preprocess the volumes of one subject"
@@ -59,6 +62,9 @@ VERBS: dict[str, Verb] = {
         "brainalign.features.training_command", "train a small backbone on the simulated world"
     ),
     "features": Verb("brainalign.features.command", "extract features of stimuli"),
+    "train-prior": Verb(
+        "brainalign.methods.image_prior.command", "train the image prior of a data set"
+    ),
     "fit": Verb("brainalign.methods.fit_command", "fit a method with all seeds and folds"),
     "predict": Verb("brainalign.methods.predict_command", "embed test stimuli and responses"),
     "encode": Verb(

@@ -49,6 +49,7 @@ wildcard_constraints:
     subject="[^/]+",
     backbone="[^/]+",
     method="[^/]+",
+    prior="[^/]+",
     shard="[0-9]+",
 
 
@@ -108,6 +109,10 @@ def get_training_options(wildcards):
 
 def get_features_options(wildcards):
     return get_options(job_options.describe_features, wildcards.backbone)
+
+
+def get_prior_options(wildcards):
+    return get_options(job_options.describe_prior, wildcards.prior)
 
 
 def get_fit_options(wildcards):
@@ -293,12 +298,21 @@ def get_extraction_inputs(wildcards):
 
 
 def get_experiment_inputs(wildcards):
-    """Stores that fitting and predicting read."""
+    """Stores of a data set and a backbone."""
     return {
         "stimuli": f"{RESULTS}/stimuli/{wildcards.dataset}.zarr",
         "responses": get_response_stores(wildcards.dataset),
         "features": f"{RESULTS}/features/{wildcards.dataset}/{wildcards.backbone}.zarr",
     }
+
+
+def get_fit_inputs(wildcards):
+    """Stores that fitting and predicting read, and the image prior of methods that use one."""
+    inputs = get_experiment_inputs(wildcards)
+    prior = PLAN.get_prior(wildcards.method)
+    if prior is not None:
+        inputs["prior"] = f"{RESULTS}/priors/{wildcards.dataset}/{prior}"
+    return inputs
 
 
 def get_encoding_inputs(wildcards):
@@ -381,6 +395,11 @@ def get_response_threads(wildcards):
 def get_weights_flag(wildcards):
     inputs = get_extraction_inputs(wildcards)
     return get_flags({name: inputs[name] for name in inputs if name == "weights"})
+
+
+def get_prior_flag(wildcards):
+    inputs = get_fit_inputs(wildcards)
+    return get_flags({name: inputs[name] for name in inputs if name == "prior"})
 
 
 def get_feature_flags(wildcards):

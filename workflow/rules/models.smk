@@ -1,10 +1,34 @@
 # Models: one job fits all seeds and folds of a method on a data set with a backbone.
 
 
+rule image_prior:
+    """Train the diffusion model of a data set's images, and predictors that read them."""
+    input:
+        stimuli=rules.stimuli.output.stimuli,
+    output:
+        prior=directory(f"{RESULTS}/priors/{{dataset}}/{{prior}}"),
+    log:
+        f"{RESULTS}/logs/image_prior/{{dataset}}/{{prior}}.log",
+    conda:
+        "../../envs/base.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=720,
+    params:
+        scratch=f"{RESULTS}/scratch/image_prior/{{dataset}}/{{prior}}",
+        options=get_prior_options,
+        code=get_code("brainalign.methods.image_prior.command"),
+    shell:
+        "brainalign train-prior --dataset {wildcards.dataset:q} --prior {wildcards.prior:q}"
+        " --stimuli {input.stimuli:q} --scratch {params.scratch:q} --options {params.options:q}"
+        " --output {output.prior:q} > {log:q} 2>&1"
+
+
 rule fit:
     """Fit one method with all seeds and folds."""
     input:
-        unpack(get_experiment_inputs),
+        unpack(get_fit_inputs),
     output:
         model=directory(f"{RESULTS}/models/{{method}}/{{dataset}}/{{backbone}}"),
     log:
@@ -19,12 +43,13 @@ rule fit:
     params:
         scratch=f"{RESULTS}/scratch/fit/{{method}}/{{dataset}}/{{backbone}}",
         tracking=f"{RESULTS}/tracking",
+        prior=get_prior_flag,
         options=get_fit_options,
         code=get_fit_code,
     shell:
         "brainalign fit --method {wildcards.method:q} --dataset {wildcards.dataset:q}"
         " --backbone {wildcards.backbone:q} --stimuli {input.stimuli:q}"
-        " --responses {input.responses:q} --features {input.features:q}"
+        " --responses {input.responses:q} --features {input.features:q} {params.prior}"
         " --scratch {params.scratch:q} --tracking {params.tracking:q}"
         " --options {params.options:q} --output {output.model:q} > {log:q} 2>&1"
 
@@ -32,7 +57,7 @@ rule fit:
 rule predict:
     """Embed test stimuli and responses with a fitted method."""
     input:
-        unpack(get_experiment_inputs),
+        unpack(get_fit_inputs),
         model=rules.fit.output.model,
     output:
         predictions=directory(
@@ -48,13 +73,14 @@ rule predict:
         runtime=60,
         gpu=get_gpus,
     params:
+        prior=get_prior_flag,
         options=get_prediction_options,
         code=get_prediction_code,
     shell:
         "brainalign predict --model {input.model:q} --method {wildcards.method:q}"
         " --dataset {wildcards.dataset:q} --backbone {wildcards.backbone:q}"
         " --stimuli {input.stimuli:q} --responses {input.responses:q}"
-        " --features {input.features:q} --options {params.options:q}"
+        " --features {input.features:q} {params.prior} --options {params.options:q}"
         " --output {output.predictions:q} > {log:q} 2>&1"
 
 

@@ -93,6 +93,12 @@ def describe_features(config: Config, backbone: str) -> JobOptions:
     return {"backbone": _dump(options, exclude={"alignment", "training"}), "device": config.device}
 
 
+def describe_prior(config: Config, prior: str) -> JobOptions:
+    """Options of the rule that trains the image prior of a data set."""
+    options = _look_up(config.image_priors, prior, "image prior")
+    return {"prior": _dump(options), "device": config.device}
+
+
 def describe_fit(config: Config, method: str, dataset: str, backbone: str) -> JobOptions:
     """Options of the rule that fits a method with all seeds and folds."""
     options = _describe_experiment(config, method, dataset, backbone)

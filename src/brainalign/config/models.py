@@ -10,6 +10,7 @@ from pydantic_core import InitErrorDetails
 from brainalign.evaluation.options import EvaluationOptions
 from brainalign.evaluation.yardsticks.options import YardstickOptions
 from brainalign.features.options import BackboneOptions
+from brainalign.methods.image_prior.options import ImagePriorOptions
 from brainalign.methods.registry import METHODS, get_method_options
 from brainalign.options import Options, suggest_name
 from brainalign.raw.options import DatasetOptions, Name
@@ -77,6 +78,9 @@ class Config(Options):
     backbones: dict[Name, BackboneOptions] = Field(
         {}, description="Models and layers that read the stimuli, by name."
     )
+    image_priors: dict[Name, ImagePriorOptions] = Field(
+        {}, description="Diffusion models of stimulus images, by name; methods choose one."
+    )
     methods: dict[Name, MethodOptions] = Field(
         {},
         description="Alignment methods by name. An entry without the key method is the method of "
@@ -134,6 +138,13 @@ class Config(Options):
                         problem = f"'{name}' is not defined under {kind}. "
                         place = ("experiments", row, kind, position)
                         problems.append(_locate(problem + suggest_name(name, known), place, name))
+        for name, method in self.methods.items():
+            prior = getattr(method, "image_prior", None)
+            if prior is not None and prior not in self.image_priors:
+                problem = f"'{prior}' is not defined under image_priors. "
+                problem += suggest_name(prior, self.image_priors)
+                problems.append(_locate(problem, ("methods", name, "image_prior"), prior))
+        for row, experiment in enumerate(self.experiments):
             if experiment.methods and not experiment.backbones:
                 problem = "has methods but no backbones"
                 problems.append(_locate(problem, ("experiments", row), experiment.methods))

@@ -54,6 +54,16 @@ class Plan:
         )
 
     @functools.cached_property
+    def priors(self) -> list[tuple[str, str]]:
+        """Pairs of data set and image prior of all fits, sorted."""
+        pairs = {(row.dataset, self.get_prior(row.method)) for row in self.rows}
+        return sorted((dataset, prior) for dataset, prior in pairs if prior is not None)
+
+    def get_prior(self, method: str) -> str | None:
+        """Name the image prior that a configured method uses; None for methods without one."""
+        return getattr(self.config.methods.get(method), "image_prior", None)
+
+    @functools.cached_property
     def datasets(self) -> list[str]:
         """Data sets of all experiments, sorted."""
         return sorted({name for row in self.config.experiments for name in row.datasets})

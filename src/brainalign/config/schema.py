@@ -42,6 +42,8 @@ _SECTIONS = {
     "datasets": "Recordings by name. The name becomes part of result paths; `kind` chooses the "
     "options.",
     "backbones": "Models that read the stimuli, by name; `kind` chooses the options.",
+    "image_priors": "Diffusion models of stimulus images, by name; methods that edit images choose "
+    "one with their option image_prior. See docs/mig_vis.md.",
     "methods": "Alignment methods by name. An entry without the key `method` is the method of its "
     "own name, so `vna: {preset: small}` is enough; two variants of one method need two names and "
     "the key `method`.",

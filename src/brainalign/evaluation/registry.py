@@ -36,6 +36,12 @@ SCORERS: dict[str, ScorerEntry] = {
     "embedding": ScorerEntry(
         "stimulus_embedding", "brainalign.evaluation.predictions:score_predictions"
     ),
+    "group_latent": ScorerEntry(
+        "group_latent", "brainalign.evaluation.group_latents:score_group_latents"
+    ),
+    "edited_image": ScorerEntry(
+        "synthesised_image", "brainalign.evaluation.edit_selectivity:score_edits"
+    ),
     "label": ScorerEntry("label_score", "brainalign.evaluation.label_predictions:score_labels"),
     "rate": ScorerEntry("predicted_response", "brainalign.evaluation.rates:score_rates"),
 }

@@ -46,6 +46,8 @@ class ExperimentJob:
         Where to compute.
     scratch : Path, optional
         Folder for resume checkpoints of exactly this job; the caller removes it.
+    prior : Path, optional
+        Folder of the image prior, for methods that name one.
     trackers : tuple of Tracker
         Take the epochs of all fits while they run.
     """
@@ -58,6 +60,7 @@ class ExperimentJob:
     features: Path
     device: str = "cpu"
     scratch: Path | None = None
+    prior: Path | None = None
     trackers: tuple[Tracker, ...] = ()
 
     def watch(self, part: str) -> WatchedFit:

@@ -18,10 +18,12 @@ def add_experiment_arguments(parser: argparse.ArgumentParser) -> None:
         "--responses", type=Path, required=True, nargs="+", help="response stores, one per subject"
     )
     parser.add_argument("--features", type=Path, required=True, help="feature store")
+    parser.add_argument("--prior", type=Path, help="folder of the image prior, where one is used")
     add_job_arguments(parser)
 
 
 def list_inputs(arguments: argparse.Namespace) -> dict[str, Path]:
     """List the stores of an experiment by role, for its provenance."""
     responses = {f"responses/{path.stem}": path for path in arguments.responses}
-    return {"stimuli": arguments.stimuli, "features": arguments.features, **responses}
+    inputs = {"stimuli": arguments.stimuli, "features": arguments.features, **responses}
+    return inputs if arguments.prior is None else {**inputs, "prior": arguments.prior}

@@ -69,6 +69,7 @@ def run(arguments: argparse.Namespace) -> None:
             responses=tuple(arguments.responses),
             features=arguments.features,
             device=str(device),
+            prior=arguments.prior,
             scratch=scratch,
             trackers=trackers,
         )

@@ -47,6 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
             responses=tuple(arguments.responses),
             features=arguments.features,
             device=str(device),
+            prior=arguments.prior,
         )
         tree = load_experiment_module(name).predict_experiment(job, fitted)
         run_facts = measure_gpu_memory(device)

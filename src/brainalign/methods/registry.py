@@ -31,6 +31,11 @@ class MethodEntry:
 
 
 METHODS: dict[str, MethodEntry] = {
+    "mig_vis": MethodEntry(
+        "brainalign.methods.mig_vis.model:MIGVis",
+        "brainalign.methods.mig_vis.options:MIGVisOptions",
+        "brainalign.methods.mig_vis.experiment",
+    ),
     "vna": MethodEntry(
         "brainalign.methods.vna.model:VNA",
         "brainalign.methods.vna.options:VNAOptions",

@@ -10,8 +10,8 @@ from brainalign.options import Options
 class RecordedDataset(Options):
     """What every data set declares of itself, so that the workflow knows which jobs it needs."""
 
-    modality: ClassVar[Literal["spikes", "fmri", "fmri_responses"]]
-    """``fmri_responses``: voxel responses that others have estimated."""
+    modality: ClassVar[Literal["spikes", "spike_rates", "fmri", "fmri_responses"]]
+    """``spike_rates``, ``fmri_responses``: responses of sites or voxels that others estimated."""
     design: ClassVar[Literal["images", "movies"]]
     is_simulated: ClassVar[bool] = False
     is_sorted: ClassVar[bool] = False

@@ -55,6 +55,31 @@ def decode_image_file(path: Path, max_pixels: int = 50_000_000) -> np.ndarray:
         content = path.read_bytes()
     except FileNotFoundError:
         raise InputError("no such image file", where=path) from None
+    return decode_image_bytes(content, path, max_pixels)
+
+
+def decode_image_bytes(content: bytes, path: Path, max_pixels: int = 50_000_000) -> np.ndarray:
+    """Decode the content of one image file.
+
+    Parameters
+    ----------
+    content : bytes
+        What the file holds.
+    path : Path
+        Where it comes from, for messages.
+    max_pixels : int
+        As :func:`decode_image_file` takes it.
+
+    Returns
+    -------
+    pixels : array of shape (y, x, 3), uint8
+        RGB.
+
+    Raises
+    ------
+    InputError, CorruptDataError
+        As :func:`decode_image_file`.
+    """
     with warnings.catch_warnings():
         # Pillow only warns up to twice its own limit; ours is checked below.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from brainalign.errors import BrainalignError, InputError
 from brainalign.options import suggest_name
+from brainalign.raw.dandi import locate_dandiset
 from brainalign.raw.images import to_rgb
 from brainalign.raw.nwb import find_image_datasets, find_nwb_files, read_session
 from brainalign.raw.options import NWBDataset
@@ -35,6 +36,8 @@ class NWBFolder:
     def __init__(self, options: NWBDataset) -> None:
         self._options = options
         folder = expand_folder(options.folder, "folder")
+        if options.dandiset is not None:
+            folder = locate_dandiset(folder, options.dandiset)
         self._files = find_nwb_files(folder)
         if options.subjects is not None:
             for subject in options.subjects:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
+from brainalign.raw.dandi_number import check_number
 from brainalign.raw.dataset_options import RecordedDataset as RecordedDataset
 from brainalign.raw.fmri_options import BIDSDataset, SimulatedFMRIDataset
 from brainalign.raw.published.options import HCPMoviesDataset, NSDDataset
@@ -58,7 +59,7 @@ Name = Annotated[str, AfterValidator(check_name)]
 class SpikeDatasetOptions(RecordedDataset):
     """What every data set of spikes and images has."""
 
-    modality = "spikes"
+    modality: ClassVar[Literal["spikes", "spike_rates"]] = "spikes"
     design = "images"
 
     stimuli: StimuliOptions = Field(StimuliOptions(), description="Decoding and split of stimuli.")
@@ -86,6 +87,11 @@ class NWBDataset(SpikeDatasetOptions):
         description="Folder of NWB files, named or foldered sub-<subject>_ses-<session>*.nwb as "
         "DANDI does; ${VARIABLES} of the environment are filled in.",
         min_length=1,
+    )
+    dandiset: Annotated[str, AfterValidator(check_number)] | None = Field(
+        None,
+        description="Number of a data set of the DANDI archive, six digits in quotes: folder is "
+        "then where it was downloaded to, and nothing else below that folder is read.",
     )
     subjects: list[Name] | None = Field(
         None, description="Subjects to use; empty: all that are found."
@@ -141,6 +147,38 @@ class Onken2016Options(SpikeDatasetOptions):
     )
     responses: FlashedImageResponseOptions = Field(
         FlashedImageResponseOptions(), description="From spikes to responses."
+    )
+
+
+class MajajHong2015Options(SpikeDatasetOptions):
+    """Macaque IT and V4 of Majaj, Hong et al. (2015), public part as Brain-Score publishes it."""
+
+    modality = "spike_rates"
+
+    kind: Literal["majajhong2015"] = Field(description="Discriminates the data sets.")
+    folder: str = Field(
+        description="Folder of the three published files; ${VARIABLES} of the environment are "
+        "filled in.",
+        min_length=1,
+    )
+    assembly: str = Field(
+        "assy_dicarlo_MajajHong2015_public.nc",
+        description="File of the folder with the responses.",
+        min_length=1,
+    )
+    stimulus_set: str = Field(
+        "stimulus_hvm-public.csv",
+        description="File of the folder with what is known of the images.",
+        min_length=1,
+    )
+    images: str = Field(
+        "stimulus_hvm-public.zip",
+        description="Archive of the images, or a folder that it was unpacked to.",
+        min_length=1,
+    )
+    subjects: list[Name] | None = Field(None, description="Animals to use; empty: all.")
+    areas: list[Name] | None = Field(
+        ["IT"], description="Areas to use (IT, V4); empty: all.", min_length=1
     )
 
 
@@ -289,6 +327,7 @@ DatasetOptions = Annotated[
     SimulatedITDataset
     | NWBDataset
     | Onken2016Options
+    | MajajHong2015Options
     | SimulatedRetinaDataset
     | NWBMoviesDataset
     | Onken2016MoviesOptions

@@ -41,6 +41,31 @@ class SpikeSession:
 
 
 @dataclass(frozen=True)
+class RateSession:
+    """One session of one subject whose spikes others have counted.
+
+    Parameters
+    ----------
+    session : str
+        Id of the session.
+    units : pandas.DataFrame
+        Indexed by unit id (text); column ``area`` and whatever else places a unit.
+    response : array of shape (n_presentations, n_units), float32
+        NaN where a unit was not recorded.
+    presentations : pandas.DataFrame
+        One row per presentation: ``stimulus`` (text id) and ``onset_s``.
+    source : str
+        File that it came from, for messages.
+    """
+
+    session: str
+    units: pd.DataFrame
+    response: np.ndarray
+    presentations: pd.DataFrame
+    source: str
+
+
+@dataclass(frozen=True)
 class StimulusCollection:
     """Images of a data set by id, decoded one at a time.
 

@@ -22,6 +22,7 @@ READERS = {
     "nwb": "brainalign.raw.nwb_dataset:NWBFolder",
     "simulated_it": "brainalign.raw.nwb_dataset:NWBFolder",
     "onken2016_salamander": "brainalign.raw.onken2016:Onken2016Salamander",
+    "majajhong2015": "brainalign.raw.majajhong2015:MajajHong2015",
     "nwb_movies": "brainalign.raw.nwb_movies:NWBMovieFolder",
     "simulated_retina": "brainalign.raw.nwb_movies:NWBMovieFolder",
     "onken2016_movies": "brainalign.raw.onken2016_movies:Onken2016Movies",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,25 @@ from brainalign.responses.reliability import (
 )
 from brainalign.stimuli.read import StimulusSplits
 from brainalign.stores.read import read_labels
+
+
+@dataclass(frozen=True)
+class CountedSession:
+    """One session of one subject, counted.
+
+    Parameters
+    ----------
+    response : array of shape (n_presentations, n_units), float32
+        Counts or rates; NaN where a unit was not recorded.
+    presentations : pandas.DataFrame
+        ``stimulus``, ``onset_s`` and ``session`` of each row.
+    units : pandas.DataFrame
+        Indexed by unit id; column ``area`` and whatever else places a unit.
+    """
+
+    response: np.ndarray
+    presentations: pd.DataFrame
+    units: pd.DataFrame
 
 
 def build_spike_responses(
@@ -73,10 +93,43 @@ def build_image_responses(
         If there is no session, no unit or no presentation, or stimuli lack a split.
     """
     counted = [_count_session(session, options) for session in sessions]
-    if not counted or sum(response.shape[1] for response, _, _ in counted) == 0:
+    responses = compose_image_responses(counted, options, splits)
+    responses.attrs["window_ms"] = options.window_ms
+    baseline = f", above the baseline of {options.baseline_ms} ms" if options.baseline_ms else ""
+    describe_responses(
+        responses, f"spike count from {options.window_ms} ms after onset{baseline}", "spikes"
+    )
+    return responses
+
+
+def compose_image_responses(
+    counted: list[CountedSession], options: SpikeResponseOptions, splits: StimulusSplits | None
+) -> xr.Dataset:
+    """Stack the counted sessions of one subject and add statistics, reliability and ceilings.
+
+    Parameters
+    ----------
+    counted : list of CountedSession
+        All sessions of the subject.
+    options : SpikeResponseOptions
+        Normalisation and reliability.
+    splits : StimulusSplits or None
+        As :func:`build_image_responses` takes them.
+
+    Returns
+    -------
+    responses : xarray.Dataset
+        Contract ``responses``, image design; see :func:`describe_responses` for its descriptions.
+
+    Raises
+    ------
+    InputError
+        If there is no unit or no presentation, or stimuli lack a split.
+    """
+    if not counted or sum(session.response.shape[1] for session in counted) == 0:
         raise InputError("no session with a unit; there is nothing to count")
     unit_table, response = _stack_units(counted)
-    presentations = pd.concat([table for _, table, _ in counted], ignore_index=True)
+    presentations = pd.concat([session.presentations for session in counted], ignore_index=True)
     if not len(presentations):
         raise InputError("no presentation of a stimulus in any session")
     stimulus = presentations["stimulus"].to_numpy(dtype=np.str_)
@@ -89,9 +142,7 @@ def build_image_responses(
         response, session, names, *compute_session_statistics(response, session, names, everything)
     )
     summary = _summarise_units(response, described, stimulus, options)
-    return _compose_dataset(
-        response, unit_table, presentations, names, statistics, summary, options
-    )
+    return _compose_dataset(response, unit_table, presentations, names, statistics, summary)
 
 
 def normalise_responses(responses: xr.Dataset, fold: int, normalisation: str) -> np.ndarray:
@@ -123,34 +174,29 @@ def normalise_responses(responses: xr.Dataset, fold: int, normalisation: str) ->
     )
 
 
-def _count_session(
-    session: SpikeSession, options: SpikeResponseOptions
-) -> tuple[np.ndarray, pd.DataFrame, pd.DataFrame]:
+def _count_session(session: SpikeSession, options: SpikeResponseOptions) -> CountedSession:
     onset_s = session.presentations["onset_s"].to_numpy(dtype=np.float64)
     count = count_spikes(session.spike_times, onset_s, options.window_ms)
     if options.baseline_ms is not None:
         baseline = count_spikes(session.spike_times, onset_s, options.baseline_ms)
         count = subtract_baseline(count, baseline, options.window_ms, options.baseline_ms)
     presentations = session.presentations[["stimulus", "onset_s"]].assign(session=session.session)
-    return count, presentations, session.units
+    return CountedSession(count, presentations, session.units)
 
 
-def _stack_units(
-    counted: list[tuple[np.ndarray, pd.DataFrame, pd.DataFrame]],
-) -> tuple[pd.DataFrame, np.ndarray]:
+def _stack_units(counted: list[CountedSession]) -> tuple[pd.DataFrame, np.ndarray]:
     """Join units by id; a unit that was not recorded in a session is NaN there."""
-    tables = [units for _, _, units in counted]
-    joined = pd.concat(tables)
+    joined = pd.concat([session.units for session in counted])
     units = joined[~joined.index.duplicated()].copy()
     sessions_of_unit: dict[str, list[str]] = {unit: [] for unit in units.index}
     blocks = []
-    for count, presentations, table in counted:
-        block = np.full((len(count), len(units)), np.nan, dtype=np.float32)
-        block[:, units.index.get_indexer(table.index)] = count
+    for session in counted:
+        block = np.full((len(session.response), len(units)), np.nan, dtype=np.float32)
+        block[:, units.index.get_indexer(session.units.index)] = session.response
         blocks.append(block)
-        if len(presentations):
-            for unit in table.index:
-                sessions_of_unit[unit].append(str(presentations["session"].iloc[0]))
+        if len(session.presentations):
+            for unit in session.units.index:
+                sessions_of_unit[unit].append(str(session.presentations["session"].iloc[0]))
     units["recorded_in"] = [";".join(names) for names in sessions_of_unit.values()]
     return units, np.concatenate(blocks)
 
@@ -213,10 +259,8 @@ def _compose_dataset(
     sessions: np.ndarray,
     statistics: list[tuple[np.ndarray, np.ndarray]],
     summary: dict[str, np.ndarray],
-    options: SpikeResponseOptions,
 ) -> xr.Dataset:
     stimulus = presentations["stimulus"].to_numpy(dtype=np.str_)
-    baseline = f", above the baseline of {options.baseline_ms} ms" if options.baseline_ms else ""
     unit_coordinates = {
         str(name): (
             "unit",
@@ -228,7 +272,7 @@ def _compose_dataset(
         )
         for name, column in unit_table.items()
     }
-    dataset = xr.Dataset(
+    return xr.Dataset(
         {
             "response": (("presentation", "unit"), response),
             "training_mean": (
@@ -250,17 +294,26 @@ def _compose_dataset(
             "onset": ("presentation", presentations["onset_s"].to_numpy(dtype=np.float64)),
             "session_name": sessions,
         },
-        attrs={"design": "images", "window_ms": options.window_ms},
+        attrs={"design": "images"},
     )
-    _describe(dataset, f"spike count from {options.window_ms} ms after onset{baseline}")
-    return dataset
 
 
-def _describe(dataset: xr.Dataset, response_name: str) -> None:
+def describe_responses(dataset: xr.Dataset, response_name: str, unit_name: str) -> None:
+    """Give every variable of composed responses its description and units, in place.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        From :func:`compose_image_responses`.
+    response_name : str
+        What a response is.
+    unit_name : str
+        Units of responses.
+    """
     descriptions = {
-        "response": (response_name, "spikes"),
-        "training_mean": ("mean over presentations of training stimuli", "spikes"),
-        "training_sd": ("standard deviation over presentations of training stimuli", "spikes"),
+        "response": (response_name, unit_name),
+        "training_mean": ("mean over presentations of training stimuli", unit_name),
+        "training_sd": ("standard deviation over presentations of training stimuli", unit_name),
         "unit_status": ("ok, or why the unit is left out of means", "1"),
         "reliability": ("split-half reliability, Spearman-Brown corrected", "1"),
         "noise_ceiling": ("explainable share of the variance of the mean over repeats", "1"),

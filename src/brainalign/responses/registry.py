@@ -15,6 +15,7 @@ ResponseBuilder = Callable[[Any, str, Any, Any], xr.Dataset]
 
 RESPONSE_BUILDERS: dict[tuple[str, str], str] = {
     ("spikes", "images"): "brainalign.responses.build:build_spike_responses",
+    ("spike_rates", "images"): "brainalign.responses.rates:build_rate_responses",
     ("spikes", "movies"): "brainalign.responses.movies:build_movie_responses",
     ("fmri", "images"): "brainalign.responses.fmri_build:build_fmri_responses",
     ("fmri_responses", "images"): (

@@ -59,6 +59,7 @@ class StoreContract:
 
 
 _TEXT, _FLOAT, _INTEGER, _BYTE, _BOOLEAN = "T", "f", "iu", "u", "b"
+_EDITS = ("edited_seed", "reference", "group")
 
 
 def _one(*dimensions: str, kind: str, required: bool = True) -> VariableContract:
@@ -180,9 +181,28 @@ CONTRACTS: dict[str, StoreContract] = {
                     }.items()
                 },
                 "presented_stimulus": _one("presentation", kind=_TEXT, required=False),
+                **{
+                    name: _one(*dimensions, kind=_FLOAT, required=False)
+                    for name, dimensions in {
+                        "group_latent": ("seed", "stimulus", "latent"),
+                        "observed_response": ("stimulus", "unit"),
+                        "reconstructed_response": ("seed", "stimulus", "unit"),
+                        "moved_latent": (*_EDITS, "strength", "latent"),
+                        "reading": (*_EDITS, "strength", "reading_column"),
+                        "control_reading": (
+                            *("edited_seed", "control", "reference", "group"),
+                            "reading_column",
+                        ),
+                    }.items()
+                },
+                "synthesised_image": _one(
+                    *(*_EDITS, "strength", "y", "x", "channel"),
+                    kind=_BYTE,
+                    required=False,
+                ),
                 "label": _one("stimulus", "class", kind=_BOOLEAN, required=False),
                 "movie": _one("frame", kind=_TEXT, required=False),
-                "split": _one("frame", kind=_TEXT, required=False),
+                "split": VariableContract((("stimulus",), ("frame",)), _TEXT, required=False),
                 "stretch": _one("frame", kind=_INTEGER, required=False),
             }
         },

@@ -1,0 +1,155 @@
+"""Critics and edits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from brainalign.methods.image_prior.network import NoiseModel
+from brainalign.methods.image_prior.options import EditingOptions
+from brainalign.methods.image_prior.schedule import compute_alpha_bar
+from brainalign.methods.mig_vis.critic import GroupCritics, measure_contrasts, train_critics
+from brainalign.methods.mig_vis.editing import CONTROLS, Guide, edit_images, invert_references
+from brainalign.methods.mig_vis.moves import (
+    choose_references,
+    find_off_support,
+    move_group,
+    shuffle_rows,
+)
+from brainalign.methods.mig_vis.options import CriticOptions
+
+GROUPS = [slice(0, 2), slice(2, 4)]
+
+
+def make_pairs(n_pairs: int) -> tuple[np.ndarray, np.ndarray]:
+    """Images whose brightness and colour are the first and second group."""
+    generator = np.random.default_rng(0)
+    latent = generator.uniform(-1, 1, (n_pairs, 4)).astype(np.float32)
+    image = np.zeros((n_pairs, 3, 16, 16), dtype=np.float32)
+    image[:, 0] = latent[:, 0, None, None]
+    image[:, 1] = latent[:, 2, None, None]
+    return image, latent
+
+
+@pytest.fixture(scope="module")
+def critics() -> tuple[GroupCritics, np.ndarray]:
+    image, latent = make_pairs(192)
+    options = CriticOptions(epochs=15, batch_size=64, shift_pixels=0)
+    return train_critics(
+        image[None, :128],
+        latent[:128],
+        np.full((128, 4), -6.0, dtype=np.float32),
+        image[128:],
+        latent[128:],
+        GROUPS,
+        options,
+        seed=0,
+    )
+
+
+def test_critics_learn_what_images_say_of_each_group(
+    critics: tuple[GroupCritics, np.ndarray],
+) -> None:
+    assert (critics[1] > 0.4).all()
+
+
+def test_a_critic_of_shuffled_pairs_knows_nothing(
+    critics: tuple[GroupCritics, np.ndarray],
+) -> None:
+    image, latent = make_pairs(192)
+    code = critics[0].encoder(torch.from_numpy(image[128:]))
+    loss = measure_contrasts(critics[0], code, torch.from_numpy(latent[128:][::-1].copy()))
+    assert (np.log(64) - loss.detach().numpy() < 0.1).all()
+
+
+def test_the_gradient_of_the_guidance_is_that_of_central_differences(
+    critics: tuple[GroupCritics, np.ndarray],
+) -> None:
+    import copy
+
+    image, latent = make_pairs(8)
+    exact = copy.deepcopy(critics[0]).double()
+    guide = Guide(exact, latent.astype(np.float64), "mutual_information")
+    group = torch.tensor([1])
+    wanted = torch.from_numpy(latent[:1].astype(np.float64))
+    objective = guide.make_objective(group, wanted, wanted)
+    start = torch.from_numpy(image[1:2].astype(np.float64)).requires_grad_(True)
+    (gradient,) = torch.autograd.grad(objective(start).sum(), start)
+    direction = torch.randn(start.shape, generator=torch.Generator().manual_seed(0)).double()
+    step = 1e-5
+    with torch.no_grad():
+        rise = objective(start + step * direction) - objective(start - step * direction)
+    assert float(rise / (2 * step)) == pytest.approx(float((gradient * direction).sum()), rel=1e-5)
+
+
+class Nothing(nn.Module):
+    """A prior that sees no noise: every image is its own estimate."""
+
+    def forward(self, image: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+        return torch.zeros_like(image)
+
+
+def test_moving_one_group_moves_what_it_holds_and_beats_every_control(
+    critics: tuple[GroupCritics, np.ndarray],
+) -> None:
+    image, latent = make_pairs(40)
+    order = np.argsort(latent[:, 0])
+    reference, target = order[:6], order[-6:]
+    prior = NoiseModel(Nothing(), compute_alpha_bar(20))
+    options = EditingOptions(n_steps=10, edit_level=0.5, weight=100.0)
+    cpu = torch.device("cpu")
+    edits = edit_images(
+        prior,
+        critics[0],
+        invert_references(prior, image[reference], options, cpu),
+        latent[reference],
+        latent[target],
+        latent,
+        kind="mutual_information",
+        move="swap",
+        strengths=[1.0],
+        n_negatives=32,
+        options=options,
+        seed=0,
+        device=cpu,
+    )
+    assert edits.control.shape[:3] == (len(CONTROLS), 6, 2)
+    red = edits.image[:, 0, 0, 0].mean(axis=(1, 2)) - image[reference, 0].mean(axis=(1, 2))
+    green = edits.image[:, 0, 0, 1].mean(axis=(1, 2)) - image[reference, 1].mean(axis=(1, 2))
+    assert red.mean() > 3 * abs(green.mean())
+    for number in (0, 1, 3):
+        control = edits.control[number, :, 0, 0].mean(axis=(1, 2))
+        assert red.mean() > (control - image[reference, 0].mean(axis=(1, 2))).mean() + 0.1
+
+
+def test_only_the_chosen_group_moves() -> None:
+    latent = np.zeros((3, 4), dtype=np.float32)
+    training = np.random.default_rng(0).standard_normal((50, 4)).astype(np.float32)
+    for move in ("traverse", "swap", "axis"):
+        moved = move_group(
+            latent, GROUPS[1], 2.0, move, target=np.ones_like(latent), training=training
+        )
+        assert (moved[:, :2] == 0).all()
+        assert (moved[:, 2:] != 0).any()
+
+
+def test_far_moves_are_off_the_support() -> None:
+    training = np.random.default_rng(0).standard_normal((2000, 4))
+    moved = np.zeros((2, 4))
+    moved[1, 0] = 10
+    assert find_off_support(moved, GROUPS[0], training).tolist() == [False, True]
+
+
+def test_references_are_spread_over_categories_and_targets_are_of_others() -> None:
+    category = np.repeat(["car", "face", "mug"], [10, 5, 3])
+    reference, target = choose_references(np.arange(18).astype(str), category, 6, 0)
+    assert sorted(category[reference]) == ["car", "car", "face", "face", "mug", "mug"]
+    assert (category[reference] != category[target]).all()
+
+
+def test_no_shuffled_row_stays_where_it_is() -> None:
+    shuffled = shuffle_rows(7, np.random.default_rng(0))
+    assert (shuffled != np.arange(7)).all()
+    assert sorted(shuffled) == list(range(7))

@@ -1,0 +1,182 @@
+"""From stores to edits, scores and a section of the report, on a world of coloured squares."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from brainalign.errors import InputError
+from brainalign.evaluation.options import EvaluationOptions
+from brainalign.evaluation.registry import score_all
+from brainalign.methods.experiment import ExperimentJob, FittedExperiment
+from brainalign.methods.image_prior.fit import fit_prior
+from brainalign.methods.image_prior.folder import write_prior
+from brainalign.methods.image_prior.options import ImagePriorOptions
+from brainalign.methods.mig_vis.experiment import fit_experiment, predict_experiment
+from brainalign.methods.mig_vis.options import MIGVisOptions
+from brainalign.report.artifacts import read_run
+from brainalign.report.page import compose_page
+from brainalign.stores.write import write_store
+
+N_STIMULI, N_UNITS, SIDE = 60, 12, 16
+COLOURS = np.array([[220, 40, 40], [40, 200, 60], [60, 60, 230]])
+ATTRIBUTES = {"place": ["x"]}
+OPTIONS: dict[str, Any] = {
+    "image_prior": "tiny",
+    "variants": ["mig_vis", "likelihood", "traversal", "no_penalty"],
+    "edited_variants": ["mig_vis", "likelihood", "traversal"],
+    "n_edited_seeds": 1,
+    "groups": [{"size": 2, "label": "place"}, {"size": 3, "label": "category"}],
+    "attributes": ATTRIBUTES,
+    "vae": {"epochs": 5},
+    "critic": {"epochs": 2, "n_estimates": 1},
+    "editing": {"n_steps": 4, "n_corrections": 1},
+    "n_references": 4,
+}
+
+
+def _write_world(folder: Path) -> None:
+    """Squares of three colours at places from left to right, and units that mix both."""
+    generator = np.random.default_rng(0)
+    category, place = np.arange(N_STIMULI) % 3, generator.uniform(-0.3, 0.3, N_STIMULI)
+    image = np.full((N_STIMULI, SIDE, SIDE, 3), 128, dtype=np.uint8)
+    for row in range(N_STIMULI):
+        left = round((0.5 + place[row]) * SIDE) - 3
+        image[row, 5:11, max(left, 0) : left + 6] = COLOURS[category[row]]
+    stimulus = np.array([f"square-{row:03d}" for row in range(N_STIMULI)])
+    split = np.array(["train", "train", "train", "validation", "test"])[
+        np.arange(N_STIMULI) // 3 % 5
+    ]
+    stimuli = xr.Dataset(
+        {
+            "image": (("stimulus", "y", "x", "channel"), image),
+            "split": ("stimulus", split),
+            "category": ("stimulus", np.array(["red", "green", "blue"])[category]),
+            "factor": (("stimulus", "factor_name"), place[:, np.newaxis]),
+        },
+        coords={"stimulus": stimulus, "factor_name": ["x"]},
+    )
+    write_store(folder / "stimuli.zarr", stimuli, "stimuli")
+    drive = np.concatenate([2 * np.eye(3)[category], 5 * place[:, np.newaxis]], axis=1)
+    shown = np.tile(np.arange(N_STIMULI), 2)
+    response = (drive @ generator.standard_normal((4, N_UNITS)))[shown]
+    response += 0.3 * generator.standard_normal(response.shape)
+    responses = xr.Dataset(
+        {
+            "response": (("presentation", "unit"), response.astype(np.float32)),
+            "stimulus": ("presentation", stimulus[shown]),
+            "repeat": ("presentation", np.repeat([0, 1], N_STIMULI)),
+            "session": ("presentation", ["only"] * len(shown)),
+            "area": ("unit", ["IT"] * N_UNITS),
+            "unit_status": ("unit", ["ok"] * N_UNITS),
+            "noise_ceiling": ("unit", np.ones(N_UNITS)),
+            "reliability": ("unit", np.ones(N_UNITS)),
+        },
+        coords={"unit": [f"unit-{position}" for position in range(N_UNITS)]},
+        attrs={"subject": "monkey"},
+    )
+    write_store(folder / "monkey.zarr", responses, "responses")
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory) -> ExperimentJob:
+    folder = tmp_path_factory.mktemp("squares")
+    _write_world(folder)
+    options = ImagePriorOptions(
+        image_size=SIDE,
+        n_levels=20,
+        block_channels=[8, 16],
+        norm_groups=4,
+        epochs=2,
+        steps_per_epoch=5,
+        reader_epochs=2,
+        attributes=ATTRIBUTES,
+        vertical_factor=None,
+        mirrored_factors=["x"],
+    )
+    prior, _ = fit_prior(folder / "stimuli.zarr", options, seed=0, device="cpu")
+    (folder / "prior").mkdir()
+    write_prior(folder / "prior", prior)
+    return ExperimentJob(
+        method="mig_vis",
+        method_options=OPTIONS,
+        options={"seeds": [0, 1], "normalisation": "none", "by_area": False},
+        stimuli=folder / "stimuli.zarr",
+        responses=(folder / "monkey.zarr",),
+        features=folder / "unused.zarr",
+        prior=folder / "prior",
+    )
+
+
+@pytest.fixture(scope="module")
+def fitted(job: ExperimentJob) -> FittedExperiment:
+    return fit_experiment(job)
+
+
+@pytest.fixture(scope="module")
+def predictions(job: ExperimentJob, fitted: FittedExperiment) -> xr.DataTree:
+    return predict_experiment(job, fitted)
+
+
+def test_every_variant_has_latents_and_the_edited_ones_images(predictions: xr.DataTree) -> None:
+    edited = {
+        name: "synthesised_image" in predictions[f"/monkey/all/{name}"].data_vars
+        for name in OPTIONS["variants"]
+    }
+    assert edited == {"mig_vis": True, "likelihood": True, "traversal": True, "no_penalty": False}
+
+
+def test_images_are_made_for_the_first_seeds_only(predictions: xr.DataTree) -> None:
+    group = predictions["/monkey/all/mig_vis"]
+    assert group["group_latent"].sizes["seed"] == 2
+    assert group["edited_seed"].values.tolist() == [0]
+
+
+def test_predicting_twice_gives_the_same_images(
+    job: ExperimentJob, fitted: FittedExperiment, predictions: xr.DataTree
+) -> None:
+    again = predict_experiment(job, fitted)["/monkey/all/mig_vis"]["synthesised_image"]
+    assert again.identical(predictions["/monkey/all/mig_vis"]["synthesised_image"])
+
+
+def test_scores_have_controls_and_intervals(predictions: xr.DataTree) -> None:
+    scores, _ = score_all(predictions, EvaluationOptions(n_bootstrap=50))
+    edits = scores[scores["task"] == "edit_selectivity"].set_index(
+        ["matching", "response", "metric"]
+    )
+    row = edits.loc[("mig_vis", "2-category", "category_transfer_margin")].iloc[0]
+    assert row["ci_low"] <= row["value"] <= row["ci_high"]
+    assert row["chance"] == 0
+
+
+def test_the_report_shows_the_grids(
+    predictions: xr.DataTree, tmp_path: Path, job: ExperimentJob
+) -> None:
+    folder = tmp_path / "predictions/mig_vis/squares/none.zarr"
+    tree = predictions.copy()
+    tree.attrs.update({"method": "mig_vis", "dataset": "squares", "backbone": "none"})
+    write_store(folder, tree, "predictions")
+    html = compose_page(read_run([folder], tmp_path)).html
+    assert "Latent groups and edited images" in html
+    assert "along 2 groups of latents" in html
+
+
+def test_without_the_prior_that_it_names_the_method_says_so(job: ExperimentJob) -> None:
+    with pytest.raises(InputError, match="image prior 'tiny'"):
+        fit_experiment(dataclasses.replace(job, prior=None))
+
+
+def test_latents_need_no_prior(job: ExperimentJob) -> None:
+    options = {**OPTIONS, "image_prior": None}
+    alone = dataclasses.replace(job, method_options=options, prior=None)
+    tree = predict_experiment(alone, fit_experiment(alone))
+    assert not any("synthesised_image" in node.data_vars for node in tree.subtree)
+
+
+def test_the_default_options_are_valid() -> None:
+    assert MIGVisOptions().list_edited() == MIGVisOptions().variants
