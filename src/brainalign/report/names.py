@@ -24,8 +24,12 @@ _WRITTEN_OUT = {
 
 
 def write_name(name: str) -> str:
-    """Write a name of the configuration for readers: ``vna`` as VNA, spaces for underscores."""
-    return _WRITTEN_OUT.get(name, name.replace("_", " "))
+    """Write a name of the configuration for readers: ``vna`` as VNA, spaces for underscores.
+
+    An entry that starts with the name of a method, such as an ablation, keeps its spelling.
+    """
+    known = max((key for key in _WRITTEN_OUT if f"{name}_".startswith(f"{key}_")), default="")
+    return (_WRITTEN_OUT.get(known, "") + name.removeprefix(known).replace("_", " ")).strip()
 
 
 def write_metric(metric: str) -> str:

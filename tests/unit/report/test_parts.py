@@ -15,7 +15,7 @@ from brainalign.report.figures.similarity import standardise_columns
 from brainalign.report.figures.style import assign_colours
 from brainalign.report.figures.training import average_by_epoch
 from brainalign.report.galleries import Gallery, cut_galleries
-from brainalign.report.names import make_slug, write_metric, write_score, write_seconds
+from brainalign.report.names import make_slug, write_metric, write_name, write_score, write_seconds
 from brainalign.report.score_table import find_best
 from brainalign.report.sections.provenance import describe_device
 from brainalign.report.sections.retrieval import choose_fit, pick_evenly, retrieve
@@ -151,6 +151,9 @@ def test_examples_are_spread_over_the_whole_list() -> None:
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
+        (write_name("vi_st"), "Vi-ST"),
+        (write_name("vi_st_no_rf"), "Vi-ST no rf"),
+        (write_name("lnx_within_movie"), "lnx within movie"),
         (write_metric("identification_2_way"), "2-way"),
         (write_metric("identification_all_way"), "all-way"),
         (write_metric("top_5"), "top-5"),

@@ -47,7 +47,7 @@ class ViSTOptions(MovieOptions, TrainingOptions):
     )
     presets: ClassVar[Presets] = {
         "small": {
-            "epochs": 30,
+            "epochs": 20,
             "batch_size": 4,
             "learning_rate": 1e-2,
             "warmup_fraction": 0.15,
