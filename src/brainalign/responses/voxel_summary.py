@@ -130,6 +130,10 @@ def describe_variables(dataset: xr.Dataset, estimate: str, unit: str) -> None:
         "lag": ("time after the volume of the onset", "s"),
         "volume_run": ("run of the volume", "1"),
         "volume_session": ("session of the volume", "1"),
+        "ncsnr": ("published noise ceiling signal-to-noise ratio", "1"),
+        "grayordinate": ("column in the CIFTI series, from 0", "1"),
+        "structure": ("structure of CIFTI that the unit belongs to", "1"),
+        "vertex": ("vertex on the surface, from 0; -1 for a voxel", "1"),
         "volume_time": ("start of the volume after the start of its run", "s"),
     }
     for name, variable in dataset.variables.items():
