@@ -39,18 +39,20 @@ only the second choice can be judged in edits."""
 
 PRESETS: dict[str, dict[str, Any]] = {
     "small": {
-        "vae": {"epochs": 80, "batch_size": 256, "learning_rate": 5e-3},
-        "critic": {"epochs": 45, "batch_size": 128, "shift_pixels": 4},
+        "vae": {"epochs": 60, "batch_size": 256, "learning_rate": 5e-3},
+        "critic": {"epochs": 30, "batch_size": 128, "shift_pixels": 4},
         "editing": {
             "edit_level": 0.8,
             "n_steps": 12,
             "n_corrections": 6,
-            "weight": 1.0,
+            "weight": 0.4,
             "gradient": "normalised",
+            # Below, guidance would only paint patterns that the prior can no longer take away.
+            "last_guided_level": 0.35,
         },
         "move": "swap",
         "strengths": [1.0],
-        "n_references": 48,
+        "n_references": 40,
     },
     # Sections 1 to 3 of the specification, with its penalty that works in place of the inert one.
     "paper": {
