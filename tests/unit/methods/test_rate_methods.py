@@ -173,10 +173,15 @@ def test_the_read_out_starts_at_the_mean_and_the_spread_of_the_rates(small_retin
     np.testing.assert_allclose(output.std((0, 2)), rate.std(0), rtol=1e-3)
 
 
-def test_the_paper_starts_the_read_out_as_published():
-    options = get_method_options("vi_st")
-    assert options.model_validate({"preset": "paper"}).read_out_start == "published"
-    assert options.model_validate({}).read_out_start == "rates"
+def test_a_fit_that_starts_at_the_rates_predicts_them_from_the_first_epoch(small_retina):
+    training, validation = small_retina.take(0, 100), small_retina.take(100, 160)
+    rate = training.rate[training.frames]
+    spread = {}
+    for start in ("published", "rates"):
+        method = make_method("vi_st", read_out_start=start, **QUICK["vi_st"])
+        method.fit(small_retina.movies, small_retina.cells, training, validation, seed=0)
+        spread[start] = method.predict(small_retina.movies, small_retina.cells)[:100].std()
+    assert spread["published"] < 0.1 * rate.std() < spread["rates"]
 
 
 def test_a_movie_with_fewer_frames_than_a_clip_is_refused():

@@ -51,8 +51,7 @@ class ViSTOptions(MovieOptions, TrainingOptions):
             "batch_size": 4,
             "learning_rate": 1e-2,
             "warmup_fraction": 0.15,
-            # Many cells stay on a plateau for ten epochs.
-            "patience": 12,
+            "patience": 6,
         },
         "paper": {
             "epochs": 30,
@@ -69,7 +68,6 @@ class ViSTOptions(MovieOptions, TrainingOptions):
             "steps_per_epoch": 48,
             "dtw_windows": None,
             "decay_all": True,
-            "read_out_start": "published",
         },
     }
 
@@ -126,12 +124,12 @@ class ViSTOptions(MovieOptions, TrainingOptions):
     output: Literal["linear", "softplus"] = Field(
         default="linear", description="Rates as published (may be negative) or through a softplus."
     )
-    read_out_start: Literal["rates", "published"] = Field(
-        default="rates",
+    read_out_start: Literal["published", "rates"] = Field(
+        default="published",
         description=(
-            "How the linear read-out starts: so that the untrained network has the mean and the "
-            "SD of each cell's training rate, or as published, with an output near 0 Hz that "
-            "takes hundreds of steps to grow."
+            "How the linear read-out starts: as published, with an output near 0 Hz that takes "
+            "many steps to grow, or so that the untrained network has the mean and the SD of each "
+            "cell's training rate."
         ),
     )
     dtw_windows: list[Annotated[int, Field(ge=2)]] | None = Field(
