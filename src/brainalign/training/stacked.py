@@ -35,7 +35,11 @@ HEADS_AT_ONCE = 8
 """Heads of one stack: more share the calls no better and leave the caches of a core."""
 
 LARGEST_HEAD = 100_000
-"""Parameters beyond which arithmetic outweighs the calls, and heads are trained one by one."""
+"""Parameters beyond which heads are trained one by one, since little is left to gain.
+
+Eight heads at once on batches of 256 were 2.2 times faster than one by one with 18,000 parameters
+each, and 1.45 times with 44,000.
+"""
 
 
 def train_modules(
