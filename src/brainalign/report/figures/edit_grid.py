@@ -62,7 +62,7 @@ def draw_edit_grid(
                     axes.set_title(label, size=8, weight="normal", color=MUTED, loc="center", pad=3)
             if group and label == f"{strengths[0]:g}":
                 place = (column + len(strengths) / 2) / n_columns
-                figure.text(
-                    place, 0.995, f"group {group}", ha="center", va="top", size=9, color=INK
-                )
+                # In two lines, since one column is narrow where there is one strength.
+                heading = f"group {group}".replace("-", "\n", 1)
+                figure.text(place, 0.995, heading, ha="center", va="top", size=9, color=INK)
     return figure

@@ -210,13 +210,23 @@ def _draw_selectivity(
         f"{meaning}. Filled: edits with the 95 % interval over references, mean over seeds; open: "
         "controls. An effect lies right of all its controls."
     )
-    verdicts = _judge_selectivity(own, read_labels(group, "group").tolist(), quantity)
-    kept = _count_kept_classes(group)
+    verdicts = judge_selectivity(own, read_labels(group, "group").tolist(), quantity)
+    kept = count_kept_categories(group)
     return [FigureGroup([picture], caption), Bullets([*verdicts, *kept, *_judge_readers(group)])]
 
 
-def _judge_selectivity(scores: pd.DataFrame, groups: list[str], quantity: str) -> list[str]:
-    """Say of every labelled group whether it moves its own attribute beyond all controls."""
+def judge_selectivity(scores: pd.DataFrame, groups: list[str], quantity: str) -> list[str]:
+    """Say of every labelled group whether it moves its own attribute beyond all controls.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        Pooled rows of one subject and variant.
+    groups : list of str
+        Names of the groups: number and label.
+    quantity : {"shift", "transfer"}
+        Which margin is judged.
+    """
     lines = []
     for name in groups:
         label = name.partition("-")[2]
@@ -235,8 +245,14 @@ def _judge_selectivity(scores: pd.DataFrame, groups: list[str], quantity: str) -
     return lines
 
 
-def _count_kept_classes(group: xr.Dataset) -> list[str]:
-    """Say how many references are read as the same category after a round trip without guidance."""
+def count_kept_categories(group: xr.Dataset) -> list[str]:
+    """Say how many references are read as the same category after a round trip without guidance.
+
+    Parameters
+    ----------
+    group : xarray.Dataset
+        One group of a prediction store with readings.
+    """
     columns = read_labels(group, "attribute") == "category"
     if not columns.any():
         return []

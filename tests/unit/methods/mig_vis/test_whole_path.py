@@ -21,6 +21,7 @@ from brainalign.methods.mig_vis.experiment import fit_experiment, predict_experi
 from brainalign.methods.mig_vis.options import MIGVisOptions
 from brainalign.report.artifacts import read_run
 from brainalign.report.page import compose_page
+from brainalign.report.sections.mig_vis import count_kept_categories, judge_selectivity
 from brainalign.stores.write import write_store
 
 N_STIMULI, N_UNITS, SIDE = 60, 12, 16
@@ -164,6 +165,16 @@ def test_the_report_shows_the_grids(
     html = compose_page(read_run([folder], tmp_path)).html
     assert "Latent groups and edited images" in html
     assert "along 2 groups of latents" in html
+
+
+def test_the_report_says_in_words_what_is_selective(predictions: xr.DataTree) -> None:
+    scores, _ = score_all(predictions, EvaluationOptions(n_bootstrap=50))
+    own = scores[(scores["seed"] == "all") & (scores["matching"] == "mig_vis")]
+    lines = judge_selectivity(own, ["1-place", "2-category"], "transfer")
+    assert [line.split(":")[0].split(" ")[1] for line in lines] == ["1-place", "2-category"]
+    assert all("beyond" in line for line in lines)
+    (kept,) = count_kept_categories(predictions["/monkey/all/mig_vis"].to_dataset())
+    assert "of 4 references keep their category" in kept
 
 
 def test_without_the_prior_that_it_names_the_method_says_so(job: ExperimentJob) -> None:
