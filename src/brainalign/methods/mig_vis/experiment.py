@@ -26,7 +26,6 @@ from brainalign.methods.mig_vis.reading import (
 )
 from brainalign.methods.mig_vis.synthesis import Workshop, open_workshop
 from brainalign.methods.weights import Weights, prefix_weights, select_weights
-from brainalign.training.progress import ProgressReport
 from brainalign.training.randomness import derive_seed, isolate_torch_randomness
 
 FULL = "full"
@@ -231,7 +230,7 @@ def _fit_latents(
         seed=seed,
         device=job.device,
         scratch=job.scratch / part_name if job.scratch else None,
-        report=ProgressReport(f"latents {part_name}"),
+        report=job.watch(part_name),
     )
     return model, history
 
@@ -283,7 +282,7 @@ def _fit_critics(
         options.critic,
         seed=seed,
         device=job.device,
-        report=ProgressReport(f"critics {part.subject} seed {seed}"),
+        report=job.watch(f"subject-{part.subject}/critics/seed-{seed}"),
     )
 
 
