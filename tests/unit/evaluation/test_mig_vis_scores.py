@@ -99,6 +99,19 @@ def test_swapped_groups_are_matched_over_seeds() -> None:
     assert row["chance"] < 0.5
 
 
+def test_the_interval_of_stability_holds_its_value() -> None:
+    predictions = make_predictions()
+    group = predictions["/monkey/all/mig_vis"].to_dataset()
+    latent = group["group_latent"]
+    noise = np.random.default_rng(0).normal(scale=2 * latent.values.std(), size=latent.shape)
+    group["group_latent"] = (latent.dims, latent.values + noise)
+    predictions["/monkey/all/mig_vis"] = xr.DataTree(group)
+    scores, _ = score_group_latents(predictions, OPTIONS)
+    row = scores[scores["task"] == "stability"].iloc[0]
+    assert row["value"] < 0.9
+    assert row["ci_low"] < row["value"] < row["ci_high"]
+
+
 def test_an_edit_that_reaches_its_target_transfers_all_of_its_attribute() -> None:
     changes = measure_changes(make_predictions()["/monkey/all/mig_vis"].to_dataset())
     pose = changes["pose_transfer"].edit[0, :, :, 0]
