@@ -20,6 +20,10 @@ _WRITTEN_OUT = {
     "ln": "LN",
     "glm": "GLM",
     "movie_cnn": "movie CNN",
+    "mig_vis": "MIG-Vis",
+    "label_mlp": "label MLP",
+    "label_srm": "label SRM",
+    "label_vit": "label ViT",
 }
 
 
