@@ -41,6 +41,7 @@ def test_every_job_but_the_local_one_ran_in_slurm(finished):
         "stimuli": 1,
         "responses": 2,
         "features": 1,
+        "yardsticks": 1,
         "fit": 2,
         "evaluation_predict_score": 2,
     }

@@ -55,15 +55,15 @@ class NoisePredictor(nn.Module):
         -------
         noise : tensor of the shape of `image`
         """
-        patched = pixel_unshuffle(image, self.patch_size)
-        halvings = 2 ** (len(self.network.config.block_out_channels) - 1)
-        if patched.shape[-1] % halvings or patched.shape[-2] % halvings:
+        divisor = self.patch_size * 2 ** (len(self.network.config.block_out_channels) - 1)
+        if image.shape[-1] % divisor or image.shape[-2] % divisor:
             raise InputError(
                 "the image cannot be halved as often as the network asks for",
                 where="image prior",
-                expected=f"sides that are multiples of {halvings * self.patch_size} pixels",
+                expected=f"sides that are multiples of {divisor} pixels",
                 found=tuple(image.shape[-2:]),
             )
+        patched = pixel_unshuffle(image, self.patch_size)
         return pixel_shuffle(self.network(patched, index).sample, self.patch_size)
 
 
