@@ -111,6 +111,7 @@ class CrossPrediction(nn.Module):
         self.is_released = options.prediction == "released"
         self.n_steps = 1 if self.is_released else options.prediction_steps
         self.self_weight = options.self_prediction_weight
+        self.contrasts_moments = options.prediction_negatives == "moments"
         self.memories = nn.ModuleList(
             nn.LSTM(width, width, num_layers=2 if self.is_released else 1, batch_first=True)
             for _ in range(n_modalities)
@@ -175,34 +176,66 @@ class CrossPrediction(nn.Module):
         scale, n_times = self.scale(), token.shape[2]
         loss = token.new_zeros(())
         for step in range(1, self.n_steps + 1):
-            # Times first, so that one product per pair of modalities serves all moments.
-            future = unit[:, :, step + 1 :].transpose(1, 2)
             past = context[:, :, 1 : n_times - step]
             for source in range(len(token)):
                 predictor = self.predictors[source * self.n_steps + step - 1]
-                predicted = functional.normalize(predictor(past[source]), dim=-1)
-                predicted = (scale * predicted).transpose(0, 1)
-                for sink, coming in enumerate(future):
+                predicted = scale * functional.normalize(predictor(past[source]), dim=-1)
+                for sink in range(len(token)):
                     weight = self.self_weight if source == sink else 1.0
-                    logits = predicted @ coming.transpose(1, 2)
                     counted = None
                     if valid is not None:
                         counted = (
                             valid[source, :, 1 : n_times - step] & valid[sink, :, step + 1 :]
                         ).T
-                    loss = loss + weight * _contrast_diagonals(logits, counted) / self.n_steps
+                    part = self._contrast(predicted, unit[sink], step, counted)
+                    loss = loss + weight * part / self.n_steps
         return loss
 
+    def _contrast(
+        self,
+        predicted: torch.Tensor,
+        unit: torch.Tensor,
+        step: int,
+        counted: torch.Tensor | None,
+    ) -> torch.Tensor:
+        """Contrast predictions with what came, over clips and, where asked, over moments."""
+        # Times first, so that one product serves all moments.
+        logits = predicted.transpose(0, 1) @ unit[:, step + 1 :].permute(1, 2, 0)
+        moments = None
+        if self.contrasts_moments:
+            moments = predicted @ unit.transpose(1, 2)
+            n_predicted, n_times = moments.shape[1:]
+            place = torch.arange(n_predicted, device=unit.device)
+            # The true moment stands among the clips already.
+            is_true = place[:, None] + step + 1 == torch.arange(n_times, device=unit.device)
+            moments = moments.masked_fill(is_true, -math.inf).logsumexp(2).T
+        return _contrast_diagonals(logits, counted, moments)
 
-def _contrast_diagonals(logits: torch.Tensor, counted: torch.Tensor | None) -> torch.Tensor:
-    """Mean over moments and both directions; clips that do not count are no candidates."""
+
+def _contrast_diagonals(
+    logits: torch.Tensor, counted: torch.Tensor | None, moments: torch.Tensor | None
+) -> torch.Tensor:
+    """Average over moments and both directions; clips that do not count are no candidates.
+
+    Parameters
+    ----------
+    logits : tensor of shape (n_moments, n_clips, n_clips)
+        Predictions by rows.
+    counted : tensor of shape (n_moments, n_clips), bool, or None
+        None: all.
+    moments : tensor of shape (n_moments, n_clips), or None
+        Logsumexp over the other moments of the own clip, which join the candidates of a row.
+    """
     if counted is not None:
         off = ~counted
         logits = logits.masked_fill(off[:, :, None] | off[:, None, :], -math.inf)
         # A row without any candidate would be 0/0; its diagonal is left and it has no weight.
         logits = torch.where(torch.diag_embed(off), torch.zeros_like(logits), logits)
     diagonal = logits.diagonal(dim1=1, dim2=2)
-    loss = 0.5 * (logits.logsumexp(2) + logits.logsumexp(1)) - diagonal
+    rows = logits.logsumexp(2)
+    if moments is not None:
+        rows = torch.logaddexp(rows, moments)
+    loss = 0.5 * (rows + logits.logsumexp(1)) - diagonal
     if counted is None:
         return loss.mean()
     return (loss * counted).sum() / counted.sum().clamp(min=1)
@@ -232,7 +265,8 @@ def compute_code_matching(
     Notes
     -----
     Liu et al. (2022); form of Xia et al. (2023): codes by softmax of minus the distance, mean over
-    the window, ``S = p log q' + q log p'`` of all pairs of windows, cross-entropy to the diagonal.
+    the window, ``S = p log q' + q log p'`` for modalities p and q and windows with and without a
+    prime, cross-entropy to the diagonal.
     """
     distance = squared_distance.clamp(min=_SMALLEST_SQUARE).sqrt()
     share = (-distance).softmax(-1)
@@ -245,7 +279,7 @@ def compute_code_matching(
     target = torch.arange(share.shape[1], device=share.device)
     loss = share.new_zeros(())
     for first, second in itertools.combinations(range(len(share)), 2):
-        score = share[first] @ logarithm[second].T + logarithm[first] @ share[second].T
+        score = share[first] @ logarithm[second].T + share[second] @ logarithm[first].T
         rows = functional.cross_entropy(score, target)
         if both_directions:
             rows = 0.5 * (rows + functional.cross_entropy(score.T, target))

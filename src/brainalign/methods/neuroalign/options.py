@@ -105,6 +105,12 @@ class NeuroAlignOptions(ClipOptions, TrainingOptions):
     prediction_steps: int = Field(
         default=3, ge=1, description="TRs ahead that are predicted (recommended)."
     )
+    prediction_negatives: Literal["clips", "moments"] = Field(
+        default="clips",
+        description="What a prediction is contrasted with (recommended): the same moment of other "
+        "windows as published, or other moments of its own window as well, which makes tokens of "
+        "a window differ (better codes) and flattens the learned lags.",
+    )
     prediction_weight: float = Field(
         default=0.5, ge=0, description="Weight of the prediction against the global contrast."
     )
