@@ -28,6 +28,8 @@ class Movie:
         Whether models see it, or it only serves to find receptive fields.
     split : array of shape (n_frames,) of str, optional
         ``train``, ``validation``, ``test`` or ``none``, where the data set states it.
+    caption : array of shape (n_frames,) of str, optional
+        What each frame shows, in words.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Movie:
     frame_rate_hz: float
     use: Literal["model", "receptive_field"] = "model"
     split: np.ndarray | None = None
+    caption: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,12 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from brainalign.raw.dataset_options import RecordedDataset as RecordedDataset
-from brainalign.raw.fmri_options import BIDSDataset, SimulatedFMRIDataset
+from brainalign.raw.fmri_options import (
+    BIDSDataset,
+    BIDSMoviesDataset,
+    SimulatedFMRIDataset,
+    SimulatedFMRIMovieDataset,
+)
 from brainalign.raw.simulate.options import SimulatedITOptions
 from brainalign.raw.simulate.retina_options import SimulatedRetinaOptions
 from brainalign.raw.simulate.sort_options import (
@@ -293,6 +298,8 @@ DatasetOptions = Annotated[
     | Onken2016MoviesOptions
     | SimulatedFMRIDataset
     | BIDSDataset
+    | SimulatedFMRIMovieDataset
+    | BIDSMoviesDataset
     | SpikeSortsDataset
     | SimulatedITSortsDataset
     | SimulatedRetinaArrayDataset,

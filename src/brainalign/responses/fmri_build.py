@@ -251,7 +251,7 @@ def _compose_dataset(
         "response": (("presentation", "unit"), _make_lazy(store.response)),
         "training_mean": (("fold", "session_name", "unit"), np.stack([m for m, _ in statistics])),
         "training_sd": (("fold", "session_name", "unit"), np.stack([sd for _, sd in statistics])),
-        "reference_volume": (("x", "y", "z"), _read_first_volume(plans[0].header.path)),
+        "reference_volume": (("x", "y", "z"), read_first_volume(plans[0].header.path)),
         "affine": (("row", "column"), voxels.affine),
         **{name: ("unit", values) for name, values in summary.items()},
     }
@@ -303,7 +303,8 @@ def _make_lazy(values: np.ndarray) -> np.ndarray | da.Array:
     return da.from_array(values, chunks=("auto", *values.shape[1:]), asarray=False)
 
 
-def _read_first_volume(path: Path) -> np.ndarray:
+def read_first_volume(path: Path) -> np.ndarray:
+    """Read the first volume of a run, 0 where it is not finite; shape (x, y, z), float32."""
     image = nib.load(path)
     # A slice of the proxy reads one volume only.
     first = image.dataobj[..., 0]  # type: ignore[attr-defined, unused-ignore]

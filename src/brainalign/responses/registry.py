@@ -17,6 +17,7 @@ RESPONSE_BUILDERS: dict[tuple[str, str], str] = {
     ("spikes", "images"): "brainalign.responses.build:build_spike_responses",
     ("spikes", "movies"): "brainalign.responses.movies:build_movie_responses",
     ("fmri", "images"): "brainalign.responses.fmri_build:build_fmri_responses",
+    ("fmri", "movies"): "brainalign.responses.fmri_movies:build_fmri_movie_responses",
 }
 
 

@@ -138,10 +138,12 @@ def test_captions_are_a_third_modality():
 def test_levels_pair_regions_with_features():
     parts = make_segments(0)[:2]
     roi = np.repeat(["V1", "FFA"], 150)
-    training, validation = (replace(one, roi=roi) for one in parts)
+    training, validation = (
+        replace(one, roi=roi, feature_widths=(40, 56)) for one in parts
+    )
     given = {**QUICK, "steps_per_epoch": 2, "roi_levels": [["V1"], ["FFA"]]}
     method = NeuroAlign(NeuroAlignOptions.model_validate(given))
-    method.fit(training, validation, seed=0, feature_widths=[40, 56])
+    method.fit(training, validation, seed=0)
     assert sorted(method.describe_lags()) == ["FFA", "V1"]
     embedded = method.embed(replace(make_segments(0)[2], roi=roi), TEST_STARTS[:3])
     np.testing.assert_allclose(np.linalg.norm(embedded.response, axis=1), 1, rtol=1e-5)

@@ -32,6 +32,8 @@ class Segments:
         Captions of the same moments.
     tr_s : float
         Time of a row in s.
+    feature_widths : tuple of int
+        Widths of several kinds of video features that stand side by side; empty: one kind.
 
     Raises
     ------
@@ -47,6 +49,7 @@ class Segments:
     roi: np.ndarray
     tr_s: float
     text: np.ndarray | None = None
+    feature_widths: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         n_rows = len(self.segment)

@@ -128,14 +128,8 @@ class NeuroAlign(ClipMethod):
         device: str = "cpu",
         scratch: Path | None = None,
         report: Report | None = None,
-        feature_widths: list[int] | None = None,
     ) -> pd.DataFrame:
         """Train both stages; see `ClipMethod.fit`.
-
-        Parameters
-        ----------
-        feature_widths : list of int, optional
-            Widths of the video features of each level, side by side; needed with ``roi_levels``.
 
         Raises
         ------
@@ -152,7 +146,7 @@ class NeuroAlign(ClipMethod):
         ]
         scaling = ClipScaling.fit(training)
         self._tr_s = training.tr_s
-        self._feature_widths = feature_widths or [training.video.shape[1]]
+        self._feature_widths = list(training.feature_widths) or [training.video.shape[1]]
         scaled = [scaling.apply(one) for one in (training, validation)]
         with isolate_torch_randomness(derive_seed(seed, "initialisation")):
             network = self._make_network(scaling)
