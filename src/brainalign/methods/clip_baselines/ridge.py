@@ -101,7 +101,6 @@ class RidgeDelays(ClipMethod):
             lagged = _stack(answer, list(range(n_lags)), n_steps)
             stimulus, response = shown, lagged @ self._arrays["coefficient"]
             moments = [stimulus, response]
-        # Windows hold many values; random projections would lose little, a mean loses all order.
         return ClipEmbedding(
             _normalise(stimulus.reshape(len(starts), -1)),
             _normalise(response.reshape(len(starts), -1)),

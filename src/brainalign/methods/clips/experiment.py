@@ -170,7 +170,8 @@ def choose_test_starts(test: Segments, options: dict[str, Any]) -> np.ndarray:
 def _compose_seed(
     embedded: ClipEmbedding, halves: list[ClipEmbedding], lags: dict[str, np.ndarray]
 ) -> xr.Dataset:
-    clip, moment = ("clip", "dimension"), ("clip", "step", "dimension")
+    # Windows may have more dimensions than their moments.
+    clip, moment = ("clip", "dimension"), ("clip", "step", "moment_dimension")
     variables: dict[str, Any] = {
         "clip_stimulus_embedding": (clip, embedded.stimulus),
         "clip_response_embedding": (clip, embedded.response),
