@@ -19,6 +19,7 @@ from movie_scanner import make_options, write_recording, write_stores
 from unit.methods.bold_video_world import N_TRS, make_segments, rank_windows
 
 TEST_STARTS = np.concatenate([s * N_TRS + np.arange(0, 97, 4) for s in range(8)])
+FEW_SEGMENTS = [f"segment-{number:02d}" for number in range(10)]
 FEW = {"epochs": 2, "contrast_epochs": 1, "steps_per_epoch": 3, "n_codes": 8, "window_trs": 6}
 
 
@@ -62,8 +63,8 @@ def test_fit_predict_and_score(folder: Path, method: str, given: dict):
 @pytest.mark.parametrize(("direction", "smallest"), [("encoding", 0.8), ("decoding", 0.6)])
 def test_ridge_with_delays_identifies_windows(direction: str, smallest: float):
     training, validation, test = make_segments(0)
-    method = RidgeDelays(RidgeDelaysOptions(direction=direction))
-    method.fit(training, validation, seed=0)
+    method = RidgeDelays(RidgeDelaysOptions(direction=direction, penalties=[100.0, 1e3]))
+    method.fit(training.take_segments(FEW_SEGMENTS), validation, seed=0)
     embedded = method.embed(test, TEST_STARTS)
     assert min(rank_windows(embedded.stimulus, embedded.response)) > smallest
     assert int(method.describe_lags()["all"].argmax()) in (2, 3)
@@ -71,9 +72,9 @@ def test_ridge_with_delays_identifies_windows(direction: str, smallest: float):
 
 def test_weights_restore_the_ridge():
     training, validation, test = make_segments(0)
-    method = RidgeDelays()
-    method.fit(training, validation, seed=0)
-    other = RidgeDelays()
+    method = RidgeDelays(RidgeDelaysOptions(penalties=[100.0]))
+    method.fit(training.take_segments(FEW_SEGMENTS), validation, seed=0)
+    other = RidgeDelays(method.options)
     other.set_weights(method.get_weights())
     first, second = (one.embed(test, TEST_STARTS[:4]) for one in (method, other))
     assert np.array_equal(first.stimulus, second.stimulus)

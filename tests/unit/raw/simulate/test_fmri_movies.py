@@ -58,7 +58,6 @@ def test_planted_lags_follow_delay_and_memory():
 
 def test_planted_lag_of_the_bold_is_that_of_its_truth(tmp_path: Path):
     options = make_options(
-        subjects={"01": 120},
         movie_trs=120,
         hrf_delay_spread_s=0.0,
         late_memory_s=0.0,
