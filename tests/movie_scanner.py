@@ -27,6 +27,8 @@ SMALL = {
     "test_repeats": 2,
     "movie_trs": 24,
     "frame_size": 16,
+    "frame_rate_hz": 1.0,
+    "shortest_shot_s": 3.0,
     "volume_shape": [10, 10, 8],
 }
 

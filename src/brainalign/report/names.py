@@ -13,7 +13,7 @@ MISSING = "\N{EN DASH}"
 
 # Scores on a scale of ranks, not of shares.
 _RANK_METRICS = ("median_rank",)
-_WRITTEN_OUT = {"vna": "VNA", "clip_mused": "CLIP-MUSED"}
+_WRITTEN_OUT = {"vna": "VNA", "clip_mused": "CLIP-MUSED", "neuroalign": "NeuroAlign"}
 
 
 def write_name(name: str) -> str:

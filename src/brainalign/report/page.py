@@ -20,6 +20,7 @@ from brainalign.report.recordings import read_recordings, read_stimulus_sets
 from brainalign.report.score_table import read_scores
 from brainalign.report.sections.backbones import compose_backbones, list_floors
 from brainalign.report.sections.brain_maps import compose_brain_maps
+from brainalign.report.sections.clips import CLIP_TASKS, compose_clips
 from brainalign.report.sections.labels import LABEL_TASKS, compose_labels
 from brainalign.report.sections.movies import compose_movies
 from brainalign.report.sections.provenance import compose_provenance
@@ -99,6 +100,7 @@ def _compose_sections(run: Run) -> list[Section]:
         compose_summary(run, recordings, read_stimulus_sets(run), scores),
         _compose_scores(run, scores, floors),
         compose_labels(run, scores, _assign_colours(run, scores)),
+        compose_clips(run, scores, _assign_colours(run, scores)),
         compose_retrieval(run, floors),
         compose_similarity(run, floors),
         compose_yardsticks(scores),
@@ -118,8 +120,9 @@ def _compose_scores(run: Run, scores: pd.DataFrame | None, floors: list[str]) ->
     if scores is None:
         return None
     colours = _assign_colours(run, scores)
-    # Labels and yardsticks have sections of their own.
-    scores = scores[~scores["task"].isin(LABEL_TASKS) & (scores["method"] != YARDSTICK)]
+    # Labels, windows of movies and yardsticks have sections of their own.
+    own = (*LABEL_TASKS, *CLIP_TASKS)
+    scores = scores[~scores["task"].isin(own) & (scores["method"] != YARDSTICK)]
     return compose_scores(scores, colours, floors, _find_level(run)) if len(scores) else None
 
 

@@ -200,6 +200,8 @@ CONTRACTS: dict[str, StoreContract] = {
                 "stretch": _one("frame", kind=_INTEGER, required=False),
                 "segment": _one("clip", kind=_TEXT, required=False),
                 "start_tr": _one("clip", kind=_INTEGER, required=False),
+                "clip_movie": _one("clip", kind=_TEXT, required=False),
+                "start_s": _one("clip", kind=_FLOAT, required=False),
                 "is_disjoint": _one("clip", kind=_BOOLEAN, required=False),
                 "clip_stimulus_code": _one("seed", "clip", "step", kind=_INTEGER, required=False),
                 "clip_response_code": _one("seed", "clip", "step", kind=_INTEGER, required=False),

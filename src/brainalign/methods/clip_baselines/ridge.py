@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -67,10 +68,13 @@ class RidgeDelays(ClipMethod):
         n_training = len(inputs[0])
         rows = np.arange(n_training + len(inputs[1]))
         search = RidgeCV(alphas=self.options.penalties, cv=[(rows[:n_training], rows[n_training:])])
-        search.fit(np.concatenate(inputs), np.concatenate(targets))
+        with warnings.catch_warnings():
+            # Advice on speed where there are more delayed features than rows.
+            warnings.filterwarnings("ignore", message="Solving ridge is slower")
+            search.fit(np.concatenate(inputs), np.concatenate(targets))
         penalty = np.asarray(search.best_alphas_, np.float64)
         # The search ends with a fit to all rows; this one leaves the validation rows out.
-        model = Ridge(alpha=penalty).fit(inputs[0], targets[0])
+        model = Ridge(alpha=penalty, solver_params={"warn": False}).fit(inputs[0], targets[0])
         self._arrays |= {
             "coefficient": np.asarray(model.coef_, np.float32),
             "penalty": penalty,

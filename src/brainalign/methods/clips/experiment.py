@@ -16,7 +16,12 @@ from brainalign.methods.clips.arrays import (
     find_window_starts,
 )
 from brainalign.methods.clips.base import ClipMethod
-from brainalign.methods.clips.stores import ClipExperiment, SubjectClips, read_clip_experiment
+from brainalign.methods.clips.stores import (
+    ClipExperiment,
+    SubjectClips,
+    locate_segment,
+    read_clip_experiment,
+)
 from brainalign.methods.experiment import ExperimentJob, FittedExperiment
 from brainalign.methods.registry import get_method
 from brainalign.methods.weights import Weights, prefix_weights, select_weights
@@ -132,11 +137,14 @@ def _predict_subject(job: ExperimentJob, fitted: FittedExperiment, one: SubjectC
     joined = xr.concat(parts, dim="seed", data_vars="all", coords="minimal", compat="override")
     first = {str(test.segment[span.start]): span.start for span in test.list_spans()}
     segment = test.segment[starts]
+    places = [locate_segment(str(name)) for name in segment]
     begin = np.array([first[str(name)] for name in segment])
     joined = joined.assign(
         fold=("clip", np.zeros(len(starts), np.int32)),
         segment=("clip", segment),
         start_tr=("clip", (starts - begin).astype(np.int32)),
+        clip_movie=("clip", np.array([movie for movie, _ in places])),
+        start_s=("clip", [offset for _, offset in places] + (starts - begin) * test.tr_s),
         is_disjoint=("clip", choose_disjoint(starts, test, options["window_trs"])),
     ).assign_coords(seed=np.asarray(seeds))
     joined.attrs.update({"tr_s": test.tr_s, "window_trs": options["window_trs"]})
@@ -221,6 +229,8 @@ def _describe(dataset: xr.Dataset) -> xr.Dataset:
         "lag_weight": "weight of each lag of the BOLD, by region",
         "segment": "segment of each window",
         "start_tr": "first TR of each window, from the start of its segment",
+        "clip_movie": "movie of each window",
+        "start_s": "start of each window in its movie, in s",
         "is_disjoint": "windows that share no TR",
         "fold": "tested fold of each window",
         "lag": "TRs after that of the movie",

@@ -18,6 +18,8 @@ from brainalign.stores.read import open_store, read_labels, read_store
 
 SPLITS = ("train", "validation", "test")
 _WHOLE = 1e-6
+_MAP_SIDE = 4
+_FROM = " from "
 _UNUSABLE = ("constant", "not_finite")
 
 
@@ -86,8 +88,8 @@ def read_clip_experiment(
     responses : sequence of Path
         One response store per subject.
     feature_paths : sequence of str
-        Paths of video features, side by side; empty: `default_path`, or the mean of its layer
-        where movies have no map.
+        Paths of video features, side by side; empty: `default_path`, or the mean of its layer.
+        A map, which movies do not have, is made of the tokens of its layer.
     default_path : str
         What alignment methods read of this backbone.
     text_path : str or None
@@ -128,11 +130,12 @@ def read_clip_experiment(
 
 
 def _choose_path(table: xr.DataTree, default: str) -> str:
-    layer = default.split("/")[0]
+    layer, _, output = default.partition("/")
     known = _list_features(table)
-    for path in (default, f"{layer}/mean"):
-        if path in known:
-            return path
+    if default in known or (output == "map" and f"{layer}/token" in _list_features(table, "token")):
+        return default
+    if f"{layer}/mean" in known:
+        return f"{layer}/mean"
     raise InputError(
         f"no features '{default}' of frames",
         where="features",
@@ -140,17 +143,34 @@ def _choose_path(table: xr.DataTree, default: str) -> str:
     )
 
 
-def _list_features(table: xr.DataTree) -> list[str]:
-    return [node.path.strip("/") for node in table.subtree if "feature" in node.data_vars]
+def _list_features(table: xr.DataTree, kind: str = "feature") -> list[str]:
+    return [node.path.strip("/") for node in table.subtree if kind in node.data_vars]
 
 
 def _read_feature(table: xr.DataTree, path: str, where: Path) -> np.ndarray:
+    layer, _, output = path.partition("/")
     known = _list_features(table)
-    if path not in known:
-        raise InputError(
-            f"no features '{path}' in the store", where=where, remedy=suggest_name(path, known)
-        )
-    return np.asarray(table[path].variables["feature"].values, np.float32)
+    if path in known:
+        return np.asarray(table[path].variables["feature"].values, np.float32)
+    if output == "map" and f"{layer}/token" in _list_features(table, "token"):
+        return _pool_tokens(table[f"{layer}/token"].variables["token"].values)
+    raise InputError(
+        f"no features '{path}' in the store", where=where, remedy=suggest_name(path, known)
+    )
+
+
+def _pool_tokens(token: np.ndarray) -> np.ndarray:
+    """Average patches over a 4 x 4 grid of the frame, side by side, as the maps of images."""
+    n_frames, n_patches, width = token.shape
+    side = round(n_patches**0.5)
+    edges = np.linspace(0, side, min(_MAP_SIDE, side) + 1).round().astype(int)
+    grid = np.asarray(token, np.float32).reshape(n_frames, side, side, width)
+    for axis in (1, 2):
+        sums = np.add.reduceat(grid, edges[:-1], axis=axis)
+        shape = [1] * 4
+        shape[axis] = len(edges) - 1
+        grid = sums / np.diff(edges).reshape(shape)
+    return grid.reshape(n_frames, -1)
 
 
 def _read_text(table: xr.DataTree, path: str, where: Path) -> np.ndarray:
@@ -248,7 +268,7 @@ def _cut_movie(
         # Behind the end of a movie its answer goes on; inside, it belongs to the next part.
         last = len(bold) if stop == n_trs else min(stop, len(bold))
         n_rows = max(stop, last) - start
-        label = name if len(edges) == 2 else f"{name} from {start * tr_s:g} s"
+        label = name if len(edges) == 2 else f"{name}{_FROM}{start * tr_s:g} s"
         segments.append(
             (
                 str(split[start]),
@@ -264,6 +284,12 @@ def _cut_movie(
             )
         )
     return segments
+
+
+def locate_segment(label: str) -> tuple[str, float]:
+    """Find the movie of a segment and where in it the segment starts, in s."""
+    movie, separator, place = label.rpartition(_FROM)
+    return (movie, float(place.removesuffix(" s"))) if separator else (label, 0.0)
 
 
 def _average_frames(values: np.ndarray, tr: np.ndarray, n_trs: int) -> np.ndarray:

@@ -67,6 +67,7 @@ class LevelEncoder(nn.Module):
     ) -> None:
         super().__init__()
         n_voxels, self.features = len(shape.voxels), shape.features
+        self.column_dropout = options.column_dropout
         self.lags_are_raw = options.lag_input == "raw"
         self.register_buffer("voxels", shape.voxels)
         self.register_buffer("regions", shape.regions)
@@ -104,14 +105,20 @@ class LevelEncoder(nn.Module):
         token : tensor of shape (n_clips, n_modalities, n_steps, dimension)
             BOLD first, then video, then text.
         """
-        answered, valid = self._shift(bold[..., self.voxels], recorded)
+        answered, valid = self._shift(self._silence(bold[..., self.voxels]), recorded)
         token = [
             self.bold(answered, self.position, valid),
-            self.video(video[..., self.features], self.position),
+            self.video(self._silence(video[..., self.features]), self.position),
         ]
         if self.text is not None and text is not None:
             token.append(self.text(text, self.position))
         return torch.stack(token, dim=1)
+
+    def _silence(self, values: torch.Tensor) -> torch.Tensor:
+        if not self.training or not self.column_dropout:
+            return values
+        kept = torch.rand(len(values), 1, values.shape[2], device=values.device)
+        return values * (kept >= self.column_dropout) / (1 - self.column_dropout)
 
     def _shift(
         self, bold: torch.Tensor, recorded: torch.Tensor | None

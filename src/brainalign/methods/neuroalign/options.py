@@ -93,6 +93,13 @@ class NeuroAlignOptions(ClipOptions, TrainingOptions):
     input_dropout: float = Field(
         default=0.2, ge=0, lt=1, description="Dropout of each encoded TR before these layers."
     )
+    column_dropout: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Probability that a voxel or a video feature is silenced for a whole window; "
+        "against memorising short recordings.",
+    )
     mask_overlap: bool = Field(
         default=True,
         description="Keep windows that share TRs from being negatives of each other.",

@@ -32,17 +32,17 @@ class SimulatedFMRIMovieOptions(FMRIScannerOptions):
         description="Number of voxels in regions of interest of each subject; labels in quotes.",
     )
     n_training_movies: int = Field(
-        16, ge=1, description="Movies that are shown once, for training."
+        28, ge=1, description="Movies that are shown once, for training."
     )
     n_validation_movies: int = Field(2, ge=1, description="Movies for validation, shown once.")
     n_test_movies: int = Field(4, ge=1, description="Movies for tests.")
-    test_repeats: int = Field(4, ge=1, description="Runs of each test movie.")
+    test_repeats: int = Field(3, ge=1, description="Runs of each test movie.")
     movie_trs: int = Field(60, ge=4, description="Length of each movie in repetition times.")
     tail_trs: int = Field(6, ge=0, description="Volumes after the end of the movie.")
-    frame_rate_hz: float = Field(1.0, gt=0, description="Frames per second of the movies.")
+    frame_rate_hz: float = Field(0.5, gt=0, description="Frames per second of the movies.")
     frame_size: int = Field(64, ge=16, description="Height and width of a frame in pixels.")
-    shortest_shot_s: float = Field(3.0, gt=0, description="Shortest time between cuts in seconds.")
-    longest_shot_s: float = Field(9.0, gt=0, description="Longest time between cuts in seconds.")
+    shortest_shot_s: float = Field(4.0, gt=0, description="Shortest time between cuts in seconds.")
+    longest_shot_s: float = Field(10.0, gt=0, description="Longest time between cuts in seconds.")
     roi_delay_s: dict[str, float] = Field(
         {"V1": 0.0, "V2": 0.3, "V3": 0.6, "LOC": 1.2, "FFA": 1.8, "PPA": 2.4},
         description="Delay of each region's BOLD response against the canonical one, in s.",

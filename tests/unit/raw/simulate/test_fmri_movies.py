@@ -36,7 +36,7 @@ def test_shots_fill_a_movie_and_change_the_object_only_at_cuts():
 def test_splits_are_whole_movies():
     options = SimulatedFMRIMovieOptions()
     splits = list(options.list_movies().values())
-    assert splits == ["train"] * 16 + ["validation"] * 2 + ["test"] * 4
+    assert splits == ["train"] * 28 + ["validation"] * 2 + ["test"] * 4
 
 
 def test_memory_averages_the_past_only():
