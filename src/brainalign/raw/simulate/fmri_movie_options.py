@@ -43,6 +43,13 @@ class SimulatedFMRIMovieOptions(FMRIScannerOptions):
     frame_size: int = Field(64, ge=16, description="Height and width of a frame in pixels.")
     shortest_shot_s: float = Field(4.0, gt=0, description="Shortest time between cuts in seconds.")
     longest_shot_s: float = Field(10.0, gt=0, description="Longest time between cuts in seconds.")
+    n_objects: int = Field(
+        8,
+        ge=1,
+        description="Objects that occur, dealt evenly over the categories; few, since minutes of "
+        "movie are few samples of what a scanner can tell apart.",
+    )
+    n_places: int = Field(2, ge=1, description="Places behind the objects that occur.")
     roi_delay_s: dict[str, float] = Field(
         {"V1": 0.0, "V2": 0.3, "V3": 0.6, "LOC": 1.2, "FFA": 1.8, "PPA": 2.4},
         description="Delay of each region's BOLD response against the canonical one, in s.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from brainalign.errors import CorruptDataError, InputError
 
+from .backgrounds import BACKGROUNDS
 from .captions import write_object_captions
 from .categories import build_object, draw_objects
 from .exemplar import Exemplar
@@ -87,12 +88,16 @@ def plan_movies(options: SimulatedFMRIMovieOptions, world: WorldOptions) -> list
     exemplars = draw_objects(world.seed, world.exemplars_per_category)
     code = make_category_code(world.seed, exemplars)
     row_of = {exemplar.name: row for row, exemplar in enumerate(exemplars)}
+    # Objects of a category follow each other: equal steps take as many of each.
+    step = max(1, len(exemplars) // options.n_objects)
+    shown = exemplars[::step][: options.n_objects]
+    places = list(BACKGROUNDS)[: options.n_places]
     n_frames = round(options.movie_trs * options.tr_s * options.frame_rate_hz)
     planned = []
     for name, split in options.list_movies().items():
         generator = derive_generator(options.seed, "fmri-movie", name)
         shots = [
-            draw_object_shot(generator, world, exemplars, cut)
+            _restrict(generator, draw_object_shot(generator, world, shown, cut), places)
             for cut in _cut(generator, options, n_frames, split)
         ]
         number = np.repeat(np.arange(len(shots)), [shot.n_frames for shot in shots])
@@ -113,6 +118,11 @@ def plan_movies(options: SimulatedFMRIMovieOptions, world: WorldOptions) -> list
             )
         )
     return planned
+
+
+def _restrict(generator: np.random.Generator, shot: ObjectShot, places: list[str]) -> ObjectShot:
+    """Move a shot to one of few places."""
+    return replace(shot, background=places[int(generator.integers(len(places)))])
 
 
 def _cut(
