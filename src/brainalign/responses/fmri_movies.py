@@ -130,9 +130,11 @@ def _plan_trials(
                 )
         onsets = events["onset_s"].tolist()
         ends = [*onsets[1:], scan_s]
-        for event, end_s in zip(events.itertuples(), ends, strict=True):
-            movie = movies[str(event.stimulus)]
-            shown.append(_plan_trial(plan, movie, event.onset_s, event.duration_s, end_s, options))
+        columns = (events["stimulus"].tolist(), onsets, events["duration_s"].tolist(), ends)
+        shown += [
+            _plan_trial(plan, movies[str(name)], onset_s, duration_s, end_s, options)
+            for name, onset_s, duration_s, end_s in zip(*columns, strict=True)
+        ]
     if not shown:
         raise InputError(
             f"no run of sub-{runs[0].subject} shows a movie",

@@ -164,13 +164,13 @@ def _pool_tokens(token: np.ndarray) -> np.ndarray:
     n_frames, n_patches, width = token.shape
     side = round(n_patches**0.5)
     edges = np.linspace(0, side, min(_MAP_SIDE, side) + 1).round().astype(int)
-    grid = np.asarray(token, np.float32).reshape(n_frames, side, side, width)
+    grid: np.ndarray = np.asarray(token, np.float32).reshape(n_frames, side, side, width)
     for axis in (1, 2):
         sums = np.add.reduceat(grid, edges[:-1], axis=axis)
         shape = [1] * 4
         shape[axis] = len(edges) - 1
         grid = sums / np.diff(edges).reshape(shape)
-    return grid.reshape(n_frames, -1)
+    return grid.reshape(n_frames, -1).astype(np.float32)
 
 
 def _read_text(table: xr.DataTree, path: str, where: Path) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
 from brainalign.report.figures.style import CORRECT, INK, use_style
@@ -30,16 +31,17 @@ def draw_film_strips(
     n_steps = len(shown)
     colour = CORRECT if is_right else _WRONG
     with use_style():
-        figure = Figure(figsize=(_FRAME * n_steps + 0.9, 2 * _FRAME + 0.45), layout="constrained")
+        tight = ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.02, wspace=0.01, hspace=0.02)
+        figure = Figure(figsize=(_FRAME * n_steps + 0.9, 2 * _FRAME + 0.45), layout=tight)
         figure.suptitle(title, x=0.01, ha="left", size=9, weight="bold")
         rows = figure.subplots(2, n_steps, squeeze=False)
         names = ("shown", "retrieved\n(right)" if is_right else "retrieved\n(wrong)")
-        for row, frames, name in zip(rows, (shown, retrieved), names, strict=True):
+        strips = zip(rows, (shown, retrieved), names, (INK, colour), strict=True)
+        for row, frames, name, border in strips:
             for axes, frame in zip(row, frames, strict=True):
                 axes.imshow(frame, interpolation="nearest")
                 axes.set(xticks=[], yticks=[])
                 for spine in axes.spines.values():
-                    spine.set(visible=True, color=colour if row is rows[1] else INK, lw=1.5)
+                    spine.set(visible=True, color=border, lw=1.5)
             row[0].set_ylabel(name, rotation=0, ha="right", va="center")
-        figure.get_layout_engine().set(w_pad=0.01, h_pad=0.02, wspace=0.01, hspace=0.02)
     return figure

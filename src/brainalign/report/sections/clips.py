@@ -95,10 +95,12 @@ def _tabulate(rows: pd.DataFrame, dataset: str) -> Table:
     for key, part in rows[rows["task"] != CODE_TASK].groupby(
         ["method", "matching", "backbone"], sort=False
     ):
-        values = part.set_index(["task", "metric"])
+        values = {
+            (str(one["task"]), str(one["metric"])): one for one in part.to_dict(orient="records")
+        }
         cells = [Cell(write_name(str(name))) for name in key]
         for _, task, metric in _COLUMNS:
-            one = values.loc[(task, metric)] if (task, metric) in values.index else None
+            one = values.get((task, metric))
             if one is None:
                 cells.append(Cell(MISSING))
                 continue
