@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from brainalign.raw.cc2017_options import CC2017Options
 from brainalign.raw.dataset_options import RecordedDataset as RecordedDataset
 from brainalign.raw.fmri_options import (
     BIDSDataset,
@@ -300,6 +301,7 @@ DatasetOptions = Annotated[
     | BIDSDataset
     | SimulatedFMRIMovieDataset
     | BIDSMoviesDataset
+    | CC2017Options
     | SpikeSortsDataset
     | SimulatedITSortsDataset
     | SimulatedRetinaArrayDataset,

@@ -35,6 +35,7 @@ READERS = {
     "bids": "brainalign.raw.bids.dataset:BIDSFolder",
     "simulated_fmri_movies": "brainalign.raw.bids.movies:BIDSMovieFolder",
     "bids_movies": "brainalign.raw.bids.movies:BIDSMovieFolder",
+    "cc2017": "brainalign.raw.cc2017:CC2017Folder",
     "spike_sorts": "brainalign.raw.sorted_dataset:open_sorted_dataset",
     "simulated_it_sorts": "brainalign.raw.sorted_dataset:open_sorted_dataset",
     "simulated_retina_array": "brainalign.raw.sorted_dataset:open_sorted_dataset",

@@ -11,6 +11,8 @@ from brainalign.errors import InputError
 from brainalign.raw.bids.dataset import BOLDRun
 from brainalign.raw.bids.movies import BIDSMovieFolder
 from brainalign.raw.bids.volumes import check_same_grid
+from brainalign.raw.cc2017 import CC2017Folder
+from brainalign.raw.cc2017_options import SurfaceResponseOptions
 from brainalign.raw.movies import Movie
 from brainalign.responses.fmri_build import read_first_volume
 from brainalign.responses.fmri_cleaning import clean_series, read_confounds
@@ -18,6 +20,7 @@ from brainalign.responses.fmri_options import FMRIMovieResponseOptions
 from brainalign.responses.fmri_regions import Voxels, choose_voxels
 from brainalign.responses.fmri_runs import RunPlan, read_signals
 from brainalign.responses.movie_reliability import estimate_movie_reliability
+from brainalign.responses.surface_movies import build_surface_movie_responses
 from brainalign.stimuli.read import FrameSplits
 
 _ON_GRID = 0.01
@@ -47,21 +50,21 @@ class MovieRun:
 
 
 def build_fmri_movie_responses(
-    dataset: BIDSMovieFolder,
+    dataset: BIDSMovieFolder | CC2017Folder,
     subject: str,
-    options: FMRIMovieResponseOptions,
+    options: FMRIMovieResponseOptions | SurfaceResponseOptions,
     splits: FrameSplits | None,
 ) -> xr.Dataset:
-    """Build the responses of one subject of a data set of functional volumes and movies.
+    """Build the responses of one subject of a data set of volumes or surfaces and movies.
 
     Parameters
     ----------
-    dataset : BIDSMovieFolder
+    dataset : BIDSMovieFolder or CC2017Folder
         Gives the runs of the subject and the movies.
     subject : str
         Label of the subject.
-    options : FMRIMovieResponseOptions
-        Regions, cleaning and reliability.
+    options : FMRIMovieResponseOptions or SurfaceResponseOptions
+        Regions, cleaning and reliability; of the kind of the data set.
     splits : FrameSplits or None
         Not used: statistics of training belong to the methods, which know the segments.
 
@@ -79,6 +82,10 @@ def build_fmri_movie_responses(
         presentation, repetition times differ, or readers refuse a file.
     """
     del splits
+    if isinstance(dataset, CC2017Folder) and isinstance(options, SurfaceResponseOptions):
+        return build_surface_movie_responses(dataset, subject, options)
+    if isinstance(dataset, CC2017Folder) or isinstance(options, SurfaceResponseOptions):
+        raise InputError("options of surfaces and of volumes do not fit each other's data")
     movies = dataset.read_movies().movies
     runs = dataset.list_runs(subject)
     shown = _plan_trials(dataset, runs, movies, options)
