@@ -292,12 +292,12 @@ class SharedCodebook(nn.Module):
         late = self.idle > self.options.dead_after_steps
         dead = late.any(0) if self.options.dead_when == "any" else late.all(0)
         # The middle of the modalities at random moments: a code that all of them are near to.
-        middle = token.mean(0)[counted] if not counted.all() else token.mean(0).flatten(0, 1)
-        if not len(middle):
+        moments = torch.nonzero(counted.flatten())[:, 0]
+        if not len(moments):
             return
-        place = torch.randint(len(middle), (len(dead),), generator=generator).to(middle.device)
+        place = torch.randint(len(moments), (len(dead),), generator=generator)
         count = self.count.mean()
-        chosen = middle[place].to(self.code)
+        chosen = token.flatten(1, 2)[:, moments[place.to(moments.device)]].mean(0).to(self.code)
         self.code.copy_(torch.where(dead[:, None], chosen, self.code))
         self.count.copy_(torch.where(dead, count, self.count))
         # Into the sums as well: the next update divides them by the counts.

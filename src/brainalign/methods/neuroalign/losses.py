@@ -147,21 +147,22 @@ class CrossPrediction(nn.Module):
         # In fp32 always: the products of a batch decide by small differences.
         with torch.autocast(token.device.type, enabled=False):
             token = _widen(token)
+            if self.is_released:
+                if moment is None:
+                    moment = torch.randint(1, token.shape[2] - 1, ())
+                # Of the one moment that is predicted from, nothing later is needed.
+                token = token[:, :, : int(moment) + 2]
             context = torch.stack(
                 [memory(one)[0] for memory, one in zip(self.memories, token, strict=True)]
             )
             if self.is_released:
-                return self._predict_released(token, context, moment)
+                return self._predict_released(token, context)
             return self._predict_all(token, context, valid)
 
-    def _predict_released(
-        self, token: torch.Tensor, context: torch.Tensor, moment: torch.Tensor | None
-    ) -> torch.Tensor:
-        if moment is None:
-            moment = torch.randint(1, token.shape[2] - 1, (), device=token.device)
+    def _predict_released(self, token: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
         loss = token.new_zeros(())
         target = torch.arange(token.shape[1], device=token.device)
-        past, future = context[:, :, moment], token[:, :, moment + 1]
+        past, future = context[:, :, -2], token[:, :, -1]
         for source, predictor in enumerate(self.predictors):
             predicted = predictor(past[source])
             for sink, coming in enumerate(future):
