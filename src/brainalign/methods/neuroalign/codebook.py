@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from brainalign.errors import InputError
 from brainalign.methods.neuroalign.options import NeuroAlignOptions
@@ -105,8 +104,8 @@ class SharedCodebook(nn.Module):
         """
         code = self.code.to(token.dtype).clone()
         flat = token.reshape(-1, token.shape[-1])
-        offset = code.square().sum(1) + flat.square().sum(1, keepdim=True)
-        squared = torch.addmm(offset, flat, code.T, alpha=-2.0)
+        squared = torch.addmm(code.square().sum(1), flat, code.T, alpha=-2.0)
+        squared = squared.add_(flat.square().sum(1, keepdim=True))
         return squared.view(*token.shape[:-1], -1)
 
     def look_up(self, code: torch.Tensor) -> torch.Tensor:
@@ -185,8 +184,9 @@ class SharedCodebook(nn.Module):
         error = torch.where(counted, error, 0)
         cross = self._weigh_partners(token, partner, error, weight)
         mixed = (1 - cross.sum(1))[..., None] * token
-        for other in range(n_modalities - 1):
-            mixed = mixed + cross[:, other, ..., None] * partner[:, other]
+        for own, others in enumerate(partner):
+            for place, other in enumerate(others):
+                mixed[own].addcmul_(cross[own, place, ..., None], other)
         flat_code = code.flatten(1)
         if self.options.codebook == "mmema_seq":
             self._update_in_turn(mixed.view(n_modalities, -1, width), flat_code, weight)
@@ -195,32 +195,38 @@ class SharedCodebook(nn.Module):
         self._replace_dead(token, counted, flat_code, generator)
         return cross.mean(1) if n_modalities > 1 else cross[:, 0]
 
-    def _find_partners(self, token: torch.Tensor, counted: torch.Tensor) -> torch.Tensor:
-        """Find the other modalities, of shape (modality, other, clip, step, dimension)."""
+    def _find_partners(
+        self, token: torch.Tensor, counted: torch.Tensor
+    ) -> list[list[torch.Tensor]]:
+        """List what stands for each other modality, by modality, each (clip, step, dimension)."""
         others = _list_others(len(token))
         if self.options.partner == "aligned":
-            return torch.stack([token[row] for row in others])
+            return [[token[other] for other in row] for row in others]
         scale = math.sqrt(token.shape[-1])
         attended = []
         for own, row in zip(token, others, strict=True):
             score = own[None] @ token[row].transpose(-1, -2) / scale
             score = score.masked_fill(~counted[None, :, None, :], -math.inf)
-            attended.append(torch.nan_to_num(score.softmax(-1)) @ token[row])
-        return torch.stack(attended)
+            attended.append(list(torch.nan_to_num(score.softmax(-1)) @ token[row]))
+        return attended
 
     def _weigh_partners(
-        self, token: torch.Tensor, partner: torch.Tensor, error: torch.Tensor, weight: torch.Tensor
+        self,
+        token: torch.Tensor,
+        partner: list[list[torch.Tensor]],
+        error: torch.Tensor,
+        weight: torch.Tensor,
     ) -> torch.Tensor:
         """Weight of each other modality in each target, (n_modalities, n_others, clip, step)."""
-        options, n_others = self.options, partner.shape[1]
-        shape = partner.shape[:-1]
+        options, n_others = self.options, len(partner[0])
+        shape = (len(token), n_others, *token.shape[1:3])
         mean_error = (error.flatten(1) * weight).sum(1) / weight.sum().clamp(min=1)
         if options.codebook == "own":
             return token.new_zeros(shape)
         if options.codebook in ("mmema_seq", "mmema_sync"):
             return token.new_full(shape, 0.5 / n_others)
         self._track(self.squared_error, mean_error)
-        agreement = functional.cosine_similarity(token[:, None], partner, dim=-1)
+        agreement = _measure_agreement(token, partner)
         share = weight.view(shape[2:]) / (weight.sum().clamp(min=1) * shape[0] * n_others)
         mean = (agreement * share).sum()
         deviation = ((agreement - mean).square() * share).sum().sqrt()
@@ -360,6 +366,23 @@ def measure_code_errors(quantised: Quantised) -> tuple[torch.Tensor, torch.Tenso
         ]
     )
     return own, cross
+
+
+def _measure_agreement(token: torch.Tensor, partner: list[list[torch.Tensor]]) -> torch.Tensor:
+    """Cosine of each token with what stands for each other modality, (modality, other, …)."""
+    length = token.norm(dim=-1).clamp(min=_SMALLEST_DEVIATION)
+    return torch.stack(
+        [
+            torch.stack(
+                [
+                    torch.linalg.vecdot(one, other)
+                    / (own * other.norm(dim=-1).clamp(min=_SMALLEST_DEVIATION))
+                    for other in others
+                ]
+            )
+            for one, own, others in zip(token, length, partner, strict=True)
+        ]
+    )
 
 
 def _list_others(n_modalities: int) -> list[list[int]]:
