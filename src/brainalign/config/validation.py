@@ -185,9 +185,7 @@ def _describe_movies(
     )
 
 
-def _find_region_problems(
-    dataset: RawDataset, options: Any
-) -> list[BrainalignError]:
+def _find_region_problems(dataset: RawDataset, options: Any) -> list[BrainalignError]:
     # Imports nilearn, which no other check needs.
     from brainalign.responses.fmri_regions import find_region_problems
 

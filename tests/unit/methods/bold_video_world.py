@@ -1,4 +1,4 @@
-"""Planted latents behind BOLD and video, after the acceptance world of NeuroAlign's specification."""
+"""Planted latents behind BOLD and video, after the acceptance world of the specification."""
 
 from __future__ import annotations
 

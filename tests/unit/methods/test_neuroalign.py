@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from unit.methods.bold_video_world import N_TRS, make_segments, rank_windows
 
 from brainalign.errors import CorruptDataError, InputError
 from brainalign.methods.clips.arrays import (
@@ -24,6 +23,7 @@ from brainalign.methods.neuroalign.modules import (
     compute_canonical_response,
 )
 from brainalign.methods.neuroalign.options import NeuroAlignOptions
+from unit.methods.bold_video_world import N_TRS, make_segments, rank_windows
 
 TEST_STARTS = np.concatenate([s * N_TRS + np.arange(0, 97, 4) for s in range(8)])
 QUICK = {"batch_size": 32, "steps_per_epoch": 50, "epochs": 3, "contrast_epochs": 2}
@@ -138,9 +138,7 @@ def test_captions_are_a_third_modality():
 def test_levels_pair_regions_with_features():
     parts = make_segments(0)[:2]
     roi = np.repeat(["V1", "FFA"], 150)
-    training, validation = (
-        replace(one, roi=roi, feature_widths=(40, 56)) for one in parts
-    )
+    training, validation = (replace(one, roi=roi, feature_widths=(40, 56)) for one in parts)
     given = {**QUICK, "steps_per_epoch": 2, "roi_levels": [["V1"], ["FFA"]]}
     method = NeuroAlign(NeuroAlignOptions.model_validate(given))
     method.fit(training, validation, seed=0)
@@ -240,7 +238,7 @@ def test_unknown_regions_of_levels_are_refused():
 
 
 def test_censored_training_volumes_leave_all_weights_finite():
-    training, validation, test = make_segments(0)
+    training = make_segments(0)[0]
     bold = training.bold.copy()
     bold[::7] = np.nan
     method = fit({**QUICK, "steps_per_epoch": 3}, training=replace(training, bold=bold))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from unit.methods.public_uni_code import load_public_module
 
 from brainalign.methods.neuroalign.codebook import SharedCodebook, measure_code_errors
 from brainalign.methods.neuroalign.losses import CrossPrediction, compute_code_matching
 from brainalign.methods.neuroalign.options import NeuroAlignOptions
+from unit.methods.public_uni_code import load_public_module
 
 N_CLIPS, N_STEPS, WIDTH, N_CODES, BETA = 16, 10, 256, 400, 0.25
 
