@@ -9,7 +9,11 @@ from brainalign.config.models import Config
 from brainalign.errors import InputError
 from brainalign.features.options import WorldCLIPOptions, WorldDINOOptions
 from brainalign.methods.registry import METHODS
-from brainalign.raw.fmri_options import FMRIDatasetOptions, FMRIPrepPreprocessing
+from brainalign.raw.fmri_options import (
+    FMRIDatasetOptions,
+    FMRIPrepPreprocessing,
+    FMRIVolumeOptions,
+)
 from brainalign.raw.options import SpikeSortsDataset
 from brainalign.raw.registry import READERS, SIMULATORS, open_raw_dataset
 from brainalign.responses.registry import get_builder_module
@@ -109,19 +113,19 @@ class Plan:
 
     def has_volumes(self, dataset: str) -> bool:
         """Tell whether a data set is one of functional volumes."""
-        return isinstance(self.config.datasets.get(dataset), FMRIDatasetOptions)
+        return isinstance(self.config.datasets.get(dataset), FMRIVolumeOptions)
 
     def find_preprocessing(self, dataset: str) -> str | None:
         """Name how the workflow preprocesses the volumes of a data set; None if it does not."""
         options = self.config.datasets.get(dataset)
-        if not isinstance(options, FMRIDatasetOptions) or options.preprocessing.kind == "none":
+        if not isinstance(options, FMRIVolumeOptions) or options.preprocessing.kind == "none":
             return None
         return options.preprocessing.kind
 
     def get_preprocessing_resources(self, dataset: str) -> tuple[int, int]:
         """Give threads and memory in MB of the preprocessing of one subject."""
         options = self.config.datasets[dataset]
-        if isinstance(options, FMRIDatasetOptions) and isinstance(
+        if isinstance(options, FMRIVolumeOptions) and isinstance(
             options.preprocessing, FMRIPrepPreprocessing
         ):
             return options.preprocessing.threads, options.preprocessing.memory_mb

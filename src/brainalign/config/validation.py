@@ -14,7 +14,7 @@ from brainalign.config.plan import Plan
 from brainalign.errors import BrainalignError, InputError, ResourceError
 from brainalign.features.options import PretrainedOptions
 from brainalign.methods.registry import get_method_options
-from brainalign.raw.fmri_options import FMRIDatasetOptions
+from brainalign.raw.fmri_options import FMRIDatasetOptions, FMRIVolumeOptions
 from brainalign.raw.images import resize_image
 from brainalign.raw.movies import MovieCollection, RawMovieDataset
 from brainalign.raw.options import MovieDatasetOptions, RecordedDataset, SpikeDatasetOptions
@@ -124,7 +124,7 @@ def _check_dataset(name: str, options: RecordedDataset, needs_stimuli: bool) -> 
     try:
         dataset = open_raw_dataset(options)
         problems = dataset.find_problems()
-        if isinstance(options, FMRIDatasetOptions):
+        if isinstance(options, FMRIVolumeOptions):
             problems += _find_region_problems(dataset, options)
     except BrainalignError as error:
         yield _locate(error, f"data set '{name}'")
@@ -185,9 +185,7 @@ def _describe_movies(
     )
 
 
-def _find_region_problems(
-    dataset: RawDataset, options: FMRIDatasetOptions
-) -> list[BrainalignError]:
+def _find_region_problems(dataset: RawDataset, options: Any) -> list[BrainalignError]:
     # Imports nilearn, which no other check needs.
     from brainalign.responses.fmri_regions import find_region_problems
 

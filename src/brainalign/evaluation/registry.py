@@ -44,6 +44,7 @@ SCORERS: dict[str, ScorerEntry] = {
     ),
     "label": ScorerEntry("label_score", "brainalign.evaluation.label_predictions:score_labels"),
     "rate": ScorerEntry("predicted_response", "brainalign.evaluation.rates:score_rates"),
+    "clip": ScorerEntry("clip_stimulus_embedding", "brainalign.evaluation.clips:score_clips"),
 }
 
 

@@ -126,6 +126,16 @@ METHODS: dict[str, MethodEntry] = {
         "brainalign.methods.rate_baselines.options:FeatureRidgeOptions",
         "brainalign.methods.movies.experiment",
     ),
+    "neuroalign": MethodEntry(
+        "brainalign.methods.neuroalign.model:NeuroAlign",
+        "brainalign.methods.neuroalign.options:NeuroAlignOptions",
+        "brainalign.methods.clips.experiment",
+    ),
+    "ridge_delays": MethodEntry(
+        "brainalign.methods.clip_baselines.ridge:RidgeDelays",
+        "brainalign.methods.clip_baselines.options:RidgeDelaysOptions",
+        "brainalign.methods.clips.experiment",
+    ),
     "movie_cnn": MethodEntry(
         "brainalign.methods.rate_baselines.cnn:MovieCNN",
         "brainalign.methods.rate_baselines.options:MovieCNNOptions",

@@ -8,9 +8,15 @@ from pydantic import Field, model_validator
 
 from brainalign.options import Options
 from brainalign.raw.dataset_options import RecordedDataset
+from brainalign.raw.simulate.fmri_movie_options import SimulatedFMRIMovieOptions
 from brainalign.raw.simulate.fmri_options import BIDSLabel, SimulatedFMRIOptions
-from brainalign.responses.fmri_options import FMRIResponseOptions, RegionOptions
-from brainalign.stimuli.options import StimuliOptions
+from brainalign.responses.fmri_options import (
+    ConfoundOptions,
+    FMRIMovieResponseOptions,
+    FMRIResponseOptions,
+    RegionOptions,
+)
+from brainalign.stimuli.options import SegmentStimuliOptions, StimuliOptions
 
 
 class RealignmentOptions(Options):
@@ -117,11 +123,10 @@ class EventOptions(Options):
     )
 
 
-class FMRIDatasetOptions(RecordedDataset):
-    """What every data set of BOLD volumes and images has."""
+class FMRIVolumeOptions(RecordedDataset):
+    """What every data set of BOLD volumes has."""
 
     modality = "fmri"
-    design = "images"
 
     preprocessing: Preprocessing = Field(
         LightPreprocessing(), description="light, fmriprep or none."
@@ -136,16 +141,35 @@ class FMRIDatasetOptions(RecordedDataset):
     max_volume_gb: float = Field(
         16.0, gt=0, description="A file whose header claims more than this is refused unread."
     )
+
+
+class FMRIDatasetOptions(FMRIVolumeOptions):
+    """What every data set of BOLD volumes and images has."""
+
+    design = "images"
+
     stimuli: StimuliOptions = Field(StimuliOptions(), description="Decoding and split of stimuli.")
     responses: FMRIResponseOptions = Field(
         FMRIResponseOptions(), description="From volumes to responses."
     )
 
 
-class BIDSDataset(FMRIDatasetOptions):
-    """Your own BIDS data set of functional volumes."""
+class FMRIMovieDatasetOptions(FMRIVolumeOptions):
+    """What every data set of BOLD volumes and movies has."""
 
-    kind: Literal["bids"] = Field(description="Discriminates the data sets.")
+    design = "movies"
+
+    stimuli: SegmentStimuliOptions = Field(
+        SegmentStimuliOptions(), description="Decoding and split of movies."
+    )
+    responses: FMRIMovieResponseOptions = Field(
+        FMRIMovieResponseOptions(), description="From volumes to responses."
+    )
+
+
+class BIDSVolumeOptions(FMRIVolumeOptions):
+    """Where a BIDS data set lies and what of it is used."""
+
     folder: str = Field(
         description="Folder of the raw BIDS data set; ${VARIABLES} of the environment are filled "
         "in.",
@@ -162,11 +186,32 @@ class BIDSDataset(FMRIDatasetOptions):
         description="Space entity of the derivatives, such as MNI152NLin2009cAsym; empty: the "
         "volumes without one.",
     )
+
+
+class BIDSDataset(BIDSVolumeOptions, FMRIDatasetOptions):
+    """Your own BIDS data set of functional volumes and images."""
+
+    kind: Literal["bids"] = Field(description="Discriminates the data sets.")
     stimuli_table: str | None = Field(
         None,
         description="A tab-separated table with at least the columns stimulus and file (relative "
         "to the table), and optionally sha256, split, category, caption, labels and factors; "
         "empty: the pictures that stim_file names, in the data set's folder stimuli.",
+    )
+
+
+class BIDSMoviesDataset(BIDSVolumeOptions, FMRIMovieDatasetOptions):
+    """Your own BIDS data set of functional volumes and movies."""
+
+    kind: Literal["bids_movies"] = Field(description="Discriminates the data sets.")
+    movie_table: str = Field(
+        "stimuli/movies.tsv",
+        description="A tab-separated table with the columns movie (as stim_file names it, without "
+        "the extension), path (a folder of frames, or an npy, npz, TIFF or MP4 file, relative to "
+        "the table) and frame_rate_hz; relative paths start at the data set's folder. Tables "
+        "movie_frames.tsv (movie, frame, split) and movie_captions.tsv (movie, frame, caption) "
+        "beside it are read where they are.",
+        min_length=1,
     )
 
 
@@ -202,6 +247,41 @@ class SimulatedFMRIDataset(FMRIDatasetOptions):
 
     @model_validator(mode="after")
     def _check_preprocessing(self) -> SimulatedFMRIDataset:
+        if self.preprocessing.kind == "fmriprep":
+            raise ValueError("fMRIPrep has no use for simulated heads: choose light or none")
+        return self
+
+
+class SimulatedFMRIMovieResponseOptions(FMRIMovieResponseOptions):
+    """The same with the regions that the simulation writes."""
+
+    regions: SimulatedRegionOptions = Field(
+        SimulatedRegionOptions(), description="Voxels and their regions."
+    )
+    confounds: ConfoundOptions = Field(
+        ConfoundOptions(strategy=[]),
+        description="Confounds that are regressed out; simulated heads lie still by default.",
+    )
+
+
+class SimulatedFMRIMovieDataset(FMRIMovieDatasetOptions):
+    """People who watch movies of the simulated world: a BIDS data set with planted responses."""
+
+    is_simulated = True
+
+    kind: Literal["simulated_fmri_movies"] = Field(description="Discriminates the data sets.")
+    simulation: SimulatedFMRIMovieOptions = Field(
+        SimulatedFMRIMovieOptions(), description="What is planted and recorded."
+    )
+    preprocessing: Preprocessing = Field(
+        NoPreprocessing(kind="none"), description="light, fmriprep or none."
+    )
+    responses: SimulatedFMRIMovieResponseOptions = Field(
+        SimulatedFMRIMovieResponseOptions(), description="From volumes to responses."
+    )
+
+    @model_validator(mode="after")
+    def _check_preprocessing(self) -> SimulatedFMRIMovieDataset:
         if self.preprocessing.kind == "fmriprep":
             raise ValueError("fMRIPrep has no use for simulated heads: choose light or none")
         return self

@@ -30,6 +30,8 @@ class Movie:
         ``train``, ``validation``, ``test`` or ``none``, where the data set states it.
     recorded : array of shape (n_frames,) of bool, optional
         Frames with a response, where that is not all of them: parts of splits are shares of these.
+    caption : array of shape (n_frames,) of str, optional
+        What each frame shows, in words.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Movie:
     use: Literal["model", "receptive_field"] = "model"
     split: np.ndarray | None = None
     recorded: np.ndarray | None = None
+    caption: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

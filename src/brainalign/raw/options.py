@@ -7,9 +7,15 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
+from brainalign.raw.cc2017_options import CC2017Options
 from brainalign.raw.dandi_number import check_number
 from brainalign.raw.dataset_options import RecordedDataset as RecordedDataset
-from brainalign.raw.fmri_options import BIDSDataset, SimulatedFMRIDataset
+from brainalign.raw.fmri_options import (
+    BIDSDataset,
+    BIDSMoviesDataset,
+    SimulatedFMRIDataset,
+    SimulatedFMRIMovieDataset,
+)
 from brainalign.raw.published.options import HCPMoviesDataset, NSDDataset
 from brainalign.raw.simulate.options import SimulatedITOptions
 from brainalign.raw.simulate.retina_options import SimulatedRetinaOptions
@@ -335,6 +341,9 @@ DatasetOptions = Annotated[
     | BIDSDataset
     | NSDDataset
     | HCPMoviesDataset
+    | SimulatedFMRIMovieDataset
+    | BIDSMoviesDataset
+    | CC2017Options
     | SpikeSortsDataset
     | SimulatedITSortsDataset
     | SimulatedRetinaArrayDataset,

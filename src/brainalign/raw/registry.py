@@ -9,7 +9,13 @@ from typing import Any
 
 from brainalign.errors import InputError
 from brainalign.options import suggest_name
-from brainalign.raw.fmri_options import BIDSDataset, FMRIDatasetOptions, SimulatedFMRIDataset
+from brainalign.raw.fmri_options import (
+    BIDSDataset,
+    BIDSMoviesDataset,
+    FMRIVolumeOptions,
+    SimulatedFMRIDataset,
+    SimulatedFMRIMovieDataset,
+)
 from brainalign.raw.options import (
     NWBDataset,
     NWBMoviesDataset,
@@ -30,6 +36,9 @@ READERS = {
     "bids": "brainalign.raw.bids.dataset:BIDSFolder",
     "nsd": "brainalign.raw.published.nsd:NaturalScenes",
     "hcp_movies": "brainalign.raw.published.hcp_movies:HCPMovies",
+    "simulated_fmri_movies": "brainalign.raw.bids.movies:BIDSMovieFolder",
+    "bids_movies": "brainalign.raw.bids.movies:BIDSMovieFolder",
+    "cc2017": "brainalign.raw.cc2017:CC2017Folder",
     "spike_sorts": "brainalign.raw.sorted_dataset:open_sorted_dataset",
     "simulated_it_sorts": "brainalign.raw.sorted_dataset:open_sorted_dataset",
     "simulated_retina_array": "brainalign.raw.sorted_dataset:open_sorted_dataset",
@@ -39,6 +48,9 @@ SIMULATORS = {
     "simulated_it": "brainalign.raw.simulate.it_recording:write_it_recording",
     "simulated_retina": "brainalign.raw.simulate.retina_recording:write_retina_recording",
     "simulated_fmri": "brainalign.raw.simulate.fmri_recording:write_fmri_recording",
+    "simulated_fmri_movies": (
+        "brainalign.raw.simulate.fmri_movie_recording:write_fmri_movie_recording"
+    ),
     "simulated_it_sorts": "brainalign.raw.simulate.it_sorts:write_it_sorts",
     "simulated_retina_array": "brainalign.raw.simulate.retina_array:write_retina_array",
 }
@@ -116,7 +128,9 @@ def open_raw_dataset(
         return reader(_read_as_lab_movies(options, recording, world))
     if isinstance(options, SimulatedFMRIDataset):
         options = _read_as_bids(options, recording, world)
-    if isinstance(options, FMRIDatasetOptions):
+    if isinstance(options, SimulatedFMRIMovieDataset):
+        options = _read_as_bids_movies(options, recording)
+    if isinstance(options, FMRIVolumeOptions):
         return reader(options, listing, preprocessed)
     return reader(options)
 
@@ -128,6 +142,21 @@ def _read_as_bids(
         kind="bids",
         folder=str(recording),
         stimuli_table=None if world is None else str(world / "stimuli.tsv"),
+        preprocessing=options.preprocessing,
+        events=options.events,
+        tr_s=options.tr_s,
+        max_volume_gb=options.max_volume_gb,
+        stimuli=options.stimuli,
+        responses=options.responses,
+    )
+
+
+def _read_as_bids_movies(
+    options: SimulatedFMRIMovieDataset, recording: Path | None
+) -> BIDSMoviesDataset:
+    return BIDSMoviesDataset(
+        kind="bids_movies",
+        folder=str(recording),
         preprocessing=options.preprocessing,
         events=options.events,
         tr_s=options.tr_s,

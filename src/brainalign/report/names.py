@@ -16,6 +16,7 @@ _RANK_METRICS = ("median_rank",)
 _WRITTEN_OUT = {
     "vna": "VNA",
     "clip_mused": "CLIP-MUSED",
+    "neuroalign": "NeuroAlign",
     "vi_st": "Vi-ST",
     "ln": "LN",
     "glm": "GLM",

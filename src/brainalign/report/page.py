@@ -20,6 +20,7 @@ from brainalign.report.recordings import read_recordings, read_stimulus_sets
 from brainalign.report.score_table import HEADLINE, read_scores
 from brainalign.report.sections.backbones import compose_backbones, list_floors
 from brainalign.report.sections.brain_maps import compose_brain_maps
+from brainalign.report.sections.clips import compose_clips
 from brainalign.report.sections.labels import compose_labels
 from brainalign.report.sections.mig_vis import compose_mig_vis
 from brainalign.report.sections.movies import compose_movies
@@ -102,6 +103,7 @@ def _compose_sections(run: Run) -> list[Section]:
         _compose_scores(run, scores, floors),
         compose_labels(run, scores, _assign_colours(run, scores)),
         compose_rates(run, scores),
+        compose_clips(run, scores, _assign_colours(run, scores)),
         compose_retrieval(run, floors),
         compose_similarity(run, floors),
         compose_mig_vis(run),

@@ -28,6 +28,7 @@ NAMED = {
     RANKED_BY: "decoding top-1",
     ("label_decoding", "map"): "mean average precision of decoded labels",
     ("rate_prediction", "correlation"): "correlation with recorded rates",
+    ("window_bold_to_video", "top_1"): "top-1 from BOLD to windows of video",
 }
 """Scores that the summary names, one per kind of prediction."""
 

@@ -193,7 +193,7 @@ def _compose_dataset(
     variables: dict[str, object] = {
         "response": (("presentation", "unit"), make_lazy(store.response)),
         **{name: (("fold", "session_name", "unit"), one) for name, one in statistics.items()},
-        "reference_volume": (("x", "y", "z"), _read_first_volume(plans[0].header.path)),
+        "reference_volume": (("x", "y", "z"), read_first_volume(plans[0].header.path)),
         "affine": (("row", "column"), voxels.affine),
         **{name: ("unit", values) for name, values in summary.items()},
     }
@@ -247,7 +247,8 @@ def _find_space(path: Path) -> str:
     return found[1] if found else "subject"
 
 
-def _read_first_volume(path: Path) -> np.ndarray:
+def read_first_volume(path: Path) -> np.ndarray:
+    """Read the first volume of a run, 0 where it is not finite; shape (x, y, z), float32."""
     image = nib.load(path)
     # A slice of the proxy reads one volume only.
     first = image.dataobj[..., 0]  # type: ignore[attr-defined, unused-ignore]

@@ -170,3 +170,33 @@ class FMRIResponseOptions(VoxelResponseOptions):
         if self.noise_model == "ar1" and self.estimate != "lsa":
             raise ValueError("noise_model: ar1 is for estimate: lsa only")
         return self
+
+
+class FMRIMovieResponseOptions(Options):
+    """From BOLD volumes to one cleaned series per presentation of a movie and voxel."""
+
+    regions: RegionOptions = Field(RegionOptions(), description="Voxels and their regions.")
+    confounds: ConfoundOptions = Field(
+        ConfoundOptions(), description="Confounds that are regressed out; scrubbed volumes are NaN."
+    )
+    high_pass_hz: float = Field(
+        1 / 128, ge=0, description="Slower signals are regressed out as cosines, in Hz; 0 for none."
+    )
+    standardisation: Literal["percent", "zscore", "none"] = Field(
+        "zscore",
+        description="Unit of each voxel's series in each run: percent of its mean, its standard "
+        "deviation after cleaning, or as it is.",
+    )
+    answer_s: float = Field(
+        12.0,
+        ge=0,
+        description="BOLD that is kept after the end of a movie, as far as the run goes and no "
+        "other movie begins, in s.",
+    )
+    short_runs: Literal["refuse", "trim"] = Field(
+        "refuse", description="What to do with runs that end before their movie."
+    )
+    n_half_splits: int = Field(
+        100, ge=1, le=10_000, description="Random halves of the repeats for the reliability."
+    )
+    seed: int = Field(0, description="Seed of the half splits.", ge=0)

@@ -21,6 +21,7 @@ RESPONSE_BUILDERS: dict[tuple[str, str], str] = {
     ("fmri_responses", "images"): (
         "brainalign.responses.published_build:build_published_responses"
     ),
+    ("fmri", "movies"): "brainalign.responses.fmri_movies:build_fmri_movie_responses",
 }
 
 

@@ -21,6 +21,7 @@ _DESCRIPTIONS = {
     "time": ("time of the frame from the movie's onset", "s"),
     "split": ("within-movie split: train, validation, test or none", "1"),
     "split_by_fold": ("split of each frame when the movies of a fold are tested", "1"),
+    "caption": ("what the frame shows, in words", "1"),
     "channel": ("colour channel, sRGB", "1"),
 }
 
@@ -44,8 +45,9 @@ def build_movie_stimuli(
     Returns
     -------
     stimuli : xarray.Dataset
-        Contract ``stimuli``: ``frame``, ``movie``, ``frame_number``, ``time``, ``split`` and, with
-        two movies or more, ``split_by_fold``; movies in the order of their names.
+        Contract ``stimuli``: ``frame``, ``movie``, ``frame_number``, ``time``, ``split``,
+        ``caption`` where all movies have one, and, with folds, ``split_by_fold``; movies in the
+        order of their names.
 
     Raises
     ------
@@ -85,6 +87,9 @@ def build_movie_stimuli(
         "frame": (("frame", "y", "x", "channel"), frames),
         "split": ("frame", np.concatenate(split_within_movies(movies, options.split))),
     }
+    captions = [movie.caption for movie in movies if movie.caption is not None]
+    if len(captions) == len(movies):
+        variables["caption"] = ("frame", np.concatenate(captions))
     folds = split_across_movies(movies, options.split)
     if folds is not None:
         variables["split_by_fold"] = (("tested_fold", "frame"), folds)

@@ -128,3 +128,29 @@ class MovieStimuliOptions(Options):
     split: MovieSplitOptions = Field(
         MovieSplitOptions(), description="Training, validation and test."
     )
+
+
+class SegmentSplitOptions(MovieSplitOptions):
+    """The same for movies that are shown as segments of minutes."""
+
+    guard_s: float = Field(
+        16.0,
+        description="Frames of this duration in s, before each validation and test part of a "
+        "movie, are in no split: BOLD answers seconds later. Of no use where whole movies are "
+        "given to splits.",
+        ge=0,
+    )
+    n_folds: int = Field(
+        0,
+        description="Cross-movie folds: movies are dealt to this many folds in the order of their "
+        "names, and each fold is tested once. At most the number of movies; 0 for none.",
+        ge=0,
+    )
+
+
+class SegmentStimuliOptions(MovieStimuliOptions):
+    """The same for movies that are shown as segments of minutes."""
+
+    split: SegmentSplitOptions = Field(
+        SegmentSplitOptions(), description="Training, validation and test."
+    )

@@ -82,7 +82,7 @@ CONTRACTS: dict[str, StoreContract] = {
             ),
             "frame_number": _one("frame", kind=_INTEGER, required=False),
             "category": _one("stimulus", kind=_TEXT, required=False),
-            "caption": _one("stimulus", kind=_TEXT, required=False),
+            "caption": VariableContract((("stimulus",), ("frame",)), _TEXT, required=False),
             "label": _one("stimulus", "class", kind=_BOOLEAN, required=False),
             "factor": _one("stimulus", "factor_name", kind=_FLOAT, required=False),
         },
@@ -151,7 +151,7 @@ CONTRACTS: dict[str, StoreContract] = {
         root={},
         groups={
             "*/*/*": {
-                "fold": VariableContract((("stimulus",), ("frame",)), _INTEGER),
+                "fold": VariableContract((("stimulus",), ("frame",), ("clip",)), _INTEGER),
                 "seed": _one("seed", kind=_INTEGER),
                 **{
                     name: _one(*dimensions, kind=_FLOAT, required=False)
@@ -177,6 +177,20 @@ CONTRACTS: dict[str, StoreContract] = {
                         "predicted_response_shuffled": ("seed", "frame", "unit"),
                         "recorded_response": ("repeat", "frame", "unit"),
                         "mean_rate": ("frame", "unit"),
+                        "clip_stimulus_embedding": ("seed", "clip", "dimension"),
+                        "clip_response_embedding": ("seed", "clip", "dimension"),
+                        "moment_stimulus_embedding": ("seed", "clip", "step", "moment_dimension"),
+                        "moment_response_embedding": ("seed", "clip", "step", "moment_dimension"),
+                        "half_clip_embedding": ("seed", "half", "clip", "dimension"),
+                        "half_moment_embedding": (
+                            "seed",
+                            "half",
+                            "clip",
+                            "step",
+                            "moment_dimension",
+                        ),
+                        "codebook": ("seed", "code", "code_dimension"),
+                        "lag_weight": ("seed", "lag_region", "lag"),
                         "time": ("frame",),
                     }.items()
                 },
@@ -204,6 +218,13 @@ CONTRACTS: dict[str, StoreContract] = {
                 "movie": _one("frame", kind=_TEXT, required=False),
                 "split": VariableContract((("stimulus",), ("frame",)), _TEXT, required=False),
                 "stretch": _one("frame", kind=_INTEGER, required=False),
+                "segment": _one("clip", kind=_TEXT, required=False),
+                "start_tr": _one("clip", kind=_INTEGER, required=False),
+                "clip_movie": _one("clip", kind=_TEXT, required=False),
+                "start_s": _one("clip", kind=_FLOAT, required=False),
+                "is_disjoint": _one("clip", kind=_BOOLEAN, required=False),
+                "clip_stimulus_code": _one("seed", "clip", "step", kind=_INTEGER, required=False),
+                "clip_response_code": _one("seed", "clip", "step", kind=_INTEGER, required=False),
             }
         },
         needs_group=True,

@@ -7,6 +7,7 @@ import pytest
 
 from brainalign.errors import InputError
 from brainalign.methods.base import AlignmentMethod
+from brainalign.methods.clips.base import ClipMethod
 from brainalign.methods.labels.base import LabelMethod
 from brainalign.methods.mig_vis.model import MIGVis
 from brainalign.methods.movies.base import RateMethod
@@ -17,6 +18,7 @@ BASES = {
     "brainalign.methods.labels.experiment": LabelMethod,
     "brainalign.methods.movies.experiment": RateMethod,
     "brainalign.methods.mig_vis.experiment": MIGVis,
+    "brainalign.methods.clips.experiment": ClipMethod,
 }
 
 

@@ -28,7 +28,7 @@ from brainalign.raw.bids.runs import (
 from brainalign.raw.bids.sidecars import find_sidecars, read_sidecar
 from brainalign.raw.bids.stimuli import open_stimulus_folder
 from brainalign.raw.bids.volumes import VolumeHeader, read_header, verify_stream
-from brainalign.raw.fmri_options import BIDSDataset, NoPreprocessing
+from brainalign.raw.fmri_options import BIDSDataset, BIDSVolumeOptions, NoPreprocessing
 from brainalign.raw.recording import StimulusCollection, expand_folder
 from brainalign.raw.stimulus_table import open_stimulus_table
 
@@ -41,7 +41,7 @@ class BIDSFolder:
 
     Parameters
     ----------
-    options : BIDSDataset
+    options : BIDSVolumeOptions
         Folder, entities, events and preprocessing.
     listing : Path, optional
         Folder that :meth:`write_listing` filled; without it, only the folders of the subject that
@@ -57,7 +57,10 @@ class BIDSFolder:
     """
 
     def __init__(
-        self, options: BIDSDataset, listing: Path | None = None, preprocessed: Path | None = None
+        self,
+        options: BIDSVolumeOptions,
+        listing: Path | None = None,
+        preprocessed: Path | None = None,
     ) -> None:
         self.options = options
         self.folder = expand_folder(options.folder, "folder")
@@ -240,8 +243,10 @@ class BIDSFolder:
         Raises
         ------
         InputError
-            If an event names a picture that is not there.
+            If an event names a picture that is not there, or movies are shown.
         """
+        if not isinstance(self.options, BIDSDataset):
+            raise InputError("the data set shows no images", where=self.folder)
         shown = sorted(set(self._iterate_shown()))
         table_path = self.options.stimuli_table
         if table_path is None:

@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from brainalign.errors import InputError
 
-from .fmri_options import ROI_SHARES, SimulatedFMRIOptions
+from .fmri_options import ROI_SHARES, FMRIScannerOptions
 from .streams import derive_generator
 
 # Seeds of the regions in fractions of the volume (left-right offset from the middle, posterior to
@@ -48,12 +48,12 @@ class Anatomy:
     affine: np.ndarray
 
 
-def draw_anatomy(options: SimulatedFMRIOptions, subject: str) -> Anatomy:
+def draw_anatomy(options: FMRIScannerOptions, subject: str) -> Anatomy:
     """Draw the brain and the regions of one subject.
 
     Parameters
     ----------
-    options : SimulatedFMRIOptions
+    options : FMRIScannerOptions
         Size of the volume and number of voxels.
     subject : str
         Key of ``options.subjects``.

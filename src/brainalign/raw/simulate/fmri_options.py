@@ -45,8 +45,8 @@ class FMRINoiseOptions(Options):
     )
 
 
-class SimulatedFMRIOptions(Options):
-    """BOLD responses of people who look at the world's objects and scenes."""
+class FMRIScannerOptions(Options):
+    """Whom and what a simulated scanner records, whatever is shown."""
 
     seed: int = Field(0, ge=0, description="Seed of tuning, order and noise; not of the stimuli.")
     subjects: dict[BIDSLabel, Annotated[int, Field(ge=12)]] = Field(
@@ -54,28 +54,7 @@ class SimulatedFMRIOptions(Options):
         min_length=1,
         description="Number of voxels in regions of interest of each subject; labels in quotes.",
     )
-    n_runs: int = Field(8, ge=2, le=99, description="Runs of each subject.")
     tr_s: float = Field(2.0, gt=0, description="Repetition time in seconds.")
-    trial_s: float = Field(4.0, gt=0, description="Time from onset to onset in seconds.")
-    stimulus_on_s: float = Field(3.0, gt=0, description="Time a stimulus is on, in seconds.")
-    blank_share: float = Field(
-        0.2, ge=0, lt=0.9, description="Share of trials in which nothing is shown."
-    )
-    test_repeats: int = Field(3, ge=1, description="Presentations of each test stimulus.")
-    scene_repeats: int = Field(2, ge=1, description="Presentations of each training scene.")
-    shared_share: float = Field(
-        0.5,
-        ge=0,
-        le=1,
-        description="Share of the training scenes that all subjects see; every other one is seen "
-        "by one subject only.",
-    )
-    shared_objects: int = Field(
-        96, ge=0, description="Training pictures of one object that all subjects see."
-    )
-    own_objects: int = Field(
-        224, ge=0, description="Training pictures of one object that one subject sees, at most."
-    )
     volume_shape: list[Annotated[int, Field(ge=8)]] = Field(
         [20, 20, 12], min_length=3, max_length=3, description="Voxels per volume and axis."
     )
@@ -96,6 +75,32 @@ class SimulatedFMRIOptions(Options):
         0.3, ge=0, description="Standard deviation over voxels of the delay of the BOLD response."
     )
     noise: FMRINoiseOptions = Field(FMRINoiseOptions(), description="Scan-to-scan variability.")
+
+
+class SimulatedFMRIOptions(FMRIScannerOptions):
+    """BOLD responses of people who look at the world's objects and scenes."""
+
+    n_runs: int = Field(8, ge=2, le=99, description="Runs of each subject.")
+    trial_s: float = Field(4.0, gt=0, description="Time from onset to onset in seconds.")
+    stimulus_on_s: float = Field(3.0, gt=0, description="Time a stimulus is on, in seconds.")
+    blank_share: float = Field(
+        0.2, ge=0, lt=0.9, description="Share of trials in which nothing is shown."
+    )
+    test_repeats: int = Field(3, ge=1, description="Presentations of each test stimulus.")
+    scene_repeats: int = Field(2, ge=1, description="Presentations of each training scene.")
+    shared_share: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Share of the training scenes that all subjects see; every other one is seen "
+        "by one subject only.",
+    )
+    shared_objects: int = Field(
+        96, ge=0, description="Training pictures of one object that all subjects see."
+    )
+    own_objects: int = Field(
+        224, ge=0, description="Training pictures of one object that one subject sees, at most."
+    )
 
     @model_validator(mode="after")
     def _check_times(self) -> SimulatedFMRIOptions:

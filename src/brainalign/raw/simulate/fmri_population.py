@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft
 
-from .fmri_options import EARLY_ROIS, ROI_SHARES, SimulatedFMRIOptions
+from .fmri_options import EARLY_ROIS, ROI_SHARES, FMRIScannerOptions
 from .latents import slice_group
 from .streams import derive_generator
 
@@ -122,7 +122,7 @@ def list_voxels(roi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def draw_population(
-    options: SimulatedFMRIOptions,
+    options: FMRIScannerOptions,
     subject: str,
     roi: np.ndarray,
     energy: np.ndarray,
@@ -134,7 +134,7 @@ def draw_population(
 
     Parameters
     ----------
-    options : SimulatedFMRIOptions
+    options : FMRIScannerOptions
         Strength and spread of signals.
     subject : str
         Name of the random stream.

@@ -10,6 +10,8 @@ design alone, so that the noise ceiling of estimated responses is known before a
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from nilearn.glm.first_level import glover_hrf
 from scipy import ndimage, signal
@@ -17,7 +19,7 @@ from scipy import ndimage, signal
 from brainalign.raw.rigid import compose_rigid, find_centre
 
 from .fmri_anatomy import Anatomy
-from .fmri_options import SimulatedFMRIOptions
+from .fmri_options import FMRIScannerOptions, SimulatedFMRIOptions
 from .fmri_population import VoxelPopulation
 from .fmri_session import RunPlan
 from .streams import derive_generator
@@ -73,15 +75,55 @@ def draw_run(
         Scanner units.
     """
     generator = derive_generator(options.seed, "fmri-noise", subject, plan.run)
+    return compose_series(
+        generator,
+        options,
+        anatomy,
+        population.index,
+        plan.n_volumes,
+        lambda stream: _draw_responses(stream, options, plan, population, row_of),
+    )
+
+
+def compose_series(
+    generator: np.random.Generator,
+    options: FMRIScannerOptions,
+    anatomy: Anatomy,
+    index: np.ndarray,
+    n_volumes: int,
+    draw_responses: Callable[[np.random.Generator], np.ndarray],
+) -> np.ndarray:
+    """Add responses, drifts and noise to the still image of a head.
+
+    Parameters
+    ----------
+    generator : numpy.random.Generator
+        Stream of the run.
+    options : FMRIScannerOptions
+        Noise and repetition time.
+    anatomy : Anatomy
+        Still image and brain.
+    index : array of shape (n_voxels, 3), int
+        Voxels that respond.
+    n_volumes : int
+        Length of the run.
+    draw_responses : callable
+        Gives their responses in percent of the baseline, (n_volumes, n_voxels).
+
+    Returns
+    -------
+    series : array of shape (n_volumes, x, y, z), float32
+        Scanner units.
+    """
     shape, noise = anatomy.brain.shape, options.noise
-    n_volumes, inside = plan.n_volumes, np.flatnonzero(anatomy.brain)
+    inside = np.flatnonzero(anatomy.brain)
     white = generator.standard_normal((n_volumes, len(inside)), dtype=np.float32)
     rho = noise.ar_coefficient
     white[1:] *= np.sqrt(1 - rho**2)
     percent = noise.thermal_percent * signal.lfilter([1.0], [1.0, -rho], white, axis=0)
     percent += _draw_drift(generator, options, n_volumes, len(inside))
-    column = np.searchsorted(inside, np.ravel_multi_index(population.index.T, shape))
-    percent[:, column] += _draw_responses(generator, options, plan, population, row_of)
+    column = np.searchsorted(inside, np.ravel_multi_index(index.T, shape))
+    percent[:, column] += draw_responses(generator)
     series = np.empty((n_volumes, anatomy.baseline.size), dtype=np.float32)
     outside = np.flatnonzero(~anatomy.brain)
     still = anatomy.baseline.ravel()
@@ -117,7 +159,7 @@ def _draw_responses(
 
 
 def _draw_drift(
-    generator: np.random.Generator, options: SimulatedFMRIOptions, n_volumes: int, n_voxels: int
+    generator: np.random.Generator, options: FMRIScannerOptions, n_volumes: int, n_voxels: int
 ) -> np.ndarray:
     duration = n_volumes * options.tr_s
     n_waves = int(2 * duration / options.noise.drift_period_s)

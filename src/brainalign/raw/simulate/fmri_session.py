@@ -9,7 +9,7 @@ import pandas as pd
 
 from brainalign.errors import InputError
 
-from .fmri_options import SimulatedFMRIOptions
+from .fmri_options import FMRIScannerOptions, SimulatedFMRIOptions
 from .streams import derive_generator
 
 LEAD_VOLUMES = 3  # before the first trial
@@ -122,9 +122,7 @@ def plan_runs(
     return plans
 
 
-def draw_motion(
-    options: SimulatedFMRIOptions, subject: str, run: str, n_volumes: int
-) -> np.ndarray:
+def draw_motion(options: FMRIScannerOptions, subject: str, run: str, n_volumes: int) -> np.ndarray:
     """Draw slow head motion.
 
     Returns

@@ -114,7 +114,7 @@ def draw_movies(options: WorldOptions, exemplars: list[Exemplar]) -> list[Movie]
             cuts = _draw_shots(generator, options, n_frames)
             shots: list[ObjectShot] | list[TextureShot]
             if kind == "object":
-                shots = [_draw_object_shot(generator, options, exemplars, cut) for cut in cuts]
+                shots = [draw_object_shot(generator, options, exemplars, cut) for cut in cuts]
             else:
                 shots = [
                     _draw_texture_shot(generator, options, cut, index)
@@ -142,9 +142,23 @@ def _draw_shots(generator: np.random.Generator, options: WorldOptions, n_frames:
     return shots
 
 
-def _draw_object_shot(
+def draw_object_shot(
     generator: np.random.Generator, options: WorldOptions, exemplars: list[Exemplar], cut: Shot
 ) -> ObjectShot:
+    """Draw what one shot of an object movie shows.
+
+    Parameters
+    ----------
+    generator : numpy.random.Generator
+        Stream of the movie.
+    options : WorldOptions
+        Ranges of the factors.
+    exemplars : list of Exemplar
+        Objects that may occur.
+    cut : Shot
+        Place in the movie.
+    """
+
     def draw_view() -> View:
         yaw, pitch, roll, x, y = generator.uniform(-1, 1, 5)
         return View(

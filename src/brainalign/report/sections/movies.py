@@ -39,7 +39,8 @@ def compose_movies(run: Run) -> Section | None:
     blocks: list[Block] = []
     for (dataset, subject), artifact in run.responses.items():
         store = open_store(artifact.path, "responses")
-        if "movie" not in store.variables:
+        # BOLD has neither spikes nor receptive fields to draw.
+        if "movie" not in store.variables or store.attrs.get("modality") == "fmri":
             continue
         name = f"{dataset}, {subject}"
         blocks += [Heading(name), *_show_rasters(store, artifact, name)]

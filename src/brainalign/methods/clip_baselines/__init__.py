@@ -1,0 +1,1 @@
+"""Baselines of methods that align windows of a movie with windows of BOLD."""

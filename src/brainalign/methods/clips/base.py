@@ -1,0 +1,121 @@
+"""What every method that aligns windows of movies and BOLD offers; imports no torch."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from brainalign.errors import InputError
+from brainalign.methods.clips.arrays import ClipEmbedding, Segments
+from brainalign.methods.requirements import Requirements
+from brainalign.methods.weights import Weights
+from brainalign.options import Options
+from brainalign.training.progress import Report
+
+
+class ClipMethod(ABC):
+    """Windows of movies and of one subject's BOLD in one space: arrays in, embeddings out.
+
+    Parameters
+    ----------
+    options : Options, optional
+        Options of the method; its defaults where None.
+
+    Attributes
+    ----------
+    name : str
+        Name in the registry.
+    requirements : Requirements
+        What the method needs and yields.
+    Options : type
+        Model of the options.
+    is_random : bool
+        Whether fits of different seeds differ; those of the others are shared by all seeds.
+    """
+
+    name: ClassVar[str]
+    requirements: ClassVar[Requirements]
+    Options: ClassVar[type[Options]]
+    is_random: ClassVar[bool] = False
+
+    def __init__(self, options: Any = None) -> None:
+        self.options = options if options is not None else self.Options()
+
+    @abstractmethod
+    def fit(
+        self,
+        training: Segments,
+        validation: Segments,
+        *,
+        seed: int,
+        device: str = "cpu",
+        scratch: Path | None = None,
+        report: Report | None = None,
+    ) -> pd.DataFrame:
+        """Learn from the training segments.
+
+        Parameters
+        ----------
+        training : Segments
+            All that is learned comes from here, statistics of voxels and features included.
+        validation : Segments
+            Only decides between epochs or penalties.
+        seed : int
+            Seed of all randomness.
+        device : {"auto", "cpu", "cuda"}
+            Where to compute.
+        scratch : Path, optional
+            Folder for resume checkpoints, which the caller removes.
+        report : callable, optional
+            Called after each epoch with its record and the number of epochs.
+
+        Returns
+        -------
+        history : pandas.DataFrame
+            What happened, ready for a CSV file.
+        """
+
+    @abstractmethod
+    def embed(self, segments: Segments, starts: np.ndarray, device: str = "cpu") -> ClipEmbedding:
+        """Embed windows of movie and BOLD.
+
+        Parameters
+        ----------
+        segments : Segments
+            With the voxels and features of the fit.
+        starts : array of shape (n_clips,), int64
+            First row of each window.
+        device : {"auto", "cpu", "cuda"}
+            Where to compute.
+        """
+
+    def describe_lags(self) -> dict[str, np.ndarray]:
+        """Give the weight of each lag of the BOLD.
+
+        Returns
+        -------
+        weight : dict of str to array of shape (n_lags,)
+            By region, or ``all``; empty for methods without such weights.
+        """
+        return {}
+
+    @abstractmethod
+    def get_weights(self) -> Weights:
+        """All that was learned, as numeric arrays by flat name."""
+
+    @abstractmethod
+    def set_weights(self, weights: Weights) -> None:
+        """Take up what another fit with the same options has learned.
+
+        Raises
+        ------
+        InputError
+            A name is missing or not expected, or a width is another one.
+        """
+
+    def _refuse_unfitted(self) -> InputError:
+        return InputError("the method is not fitted", where=self.name, remedy="Call fit first.")

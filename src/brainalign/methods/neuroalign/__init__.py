@@ -1,0 +1,1 @@
+"""NeuroAlign: BOLD and video in one space, by contrast over time and a shared codebook."""

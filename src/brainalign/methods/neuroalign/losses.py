@@ -1,0 +1,298 @@
+"""Losses of NeuroAlign: global contrast, prediction across modalities, code matching."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from brainalign.methods.neuroalign.options import NeuroAlignOptions
+from brainalign.methods.vna.losses import LogitScale
+
+INITIAL_SCALE = 1 / 0.07
+"""Factor on cosines before training, as in CLIP (Radford et al. 2021)."""
+
+
+def average_tokens(token: torch.Tensor, valid: torch.Tensor | None = None) -> torch.Tensor:
+    """Reduce windows to unit vectors, the direction of their mean token.
+
+    Parameters
+    ----------
+    token : tensor of shape (n_clips, n_steps, dimension)
+        Tokens.
+    valid : tensor of shape (n_clips, n_steps), bool, optional
+        Tokens that count.
+
+    Returns
+    -------
+    embedding : tensor of shape (n_clips, dimension)
+    """
+    if valid is not None:
+        token = token * valid[..., None].to(token.dtype)
+    return functional.normalize(token.sum(1), dim=-1)
+
+
+def find_overlap(segment: torch.Tensor, start: torch.Tensor, n_trs: int) -> torch.Tensor:
+    """Find pairs of windows that share TRs.
+
+    Parameters
+    ----------
+    segment, start : tensor of shape (n_clips,), int64
+        Segment and first TR of each window.
+    n_trs : int
+        Length of a window.
+
+    Returns
+    -------
+    overlap : tensor of shape (n_clips, n_clips), bool
+        False on the diagonal.
+    """
+    near = (start[:, None] - start[None, :]).abs() < n_trs
+    overlap = (segment[:, None] == segment[None, :]) & near
+    return overlap & ~torch.eye(len(start), dtype=torch.bool, device=start.device)
+
+
+def compute_global_contrast(
+    first: torch.Tensor,
+    second: torch.Tensor,
+    scale: torch.Tensor | float,
+    overlap: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Symmetric InfoNCE over the windows of a batch.
+
+    Parameters
+    ----------
+    first, second : tensor of shape (n_clips, dimension)
+        Unit vectors of two modalities.
+    scale : tensor of shape () or float
+        Factor on the cosines.
+    overlap : tensor of shape (n_clips, n_clips), bool, optional
+        Pairs that are no negatives.
+
+    Returns
+    -------
+    loss : tensor of shape ()
+        Mean of both directions.
+    """
+    with torch.autocast(first.device.type, enabled=False):
+        logits = scale * _widen(first) @ _widen(second).T
+        if overlap is not None:
+            logits = logits.masked_fill(overlap, -math.inf)
+        target = torch.arange(len(logits), device=logits.device)
+        return 0.5 * (
+            functional.cross_entropy(logits, target) + functional.cross_entropy(logits.T, target)
+        )
+
+
+class CrossPrediction(nn.Module):
+    """Predict the coming tokens of every modality from the past of every modality.
+
+    Parameters
+    ----------
+    n_modalities : int
+        Number of modalities.
+    options : NeuroAlignOptions
+        Kind, steps, weights and width.
+
+    Notes
+    -----
+    Cross-CPC of Xia et al. (2023), equation 6. ``released`` is what their public code computes: two
+    layers of LSTM, one step from one moment, products without normalisation, and a softmax over
+    the predictions for each true future. ``recommended`` runs one layer once, predicts from all
+    moments but the first, takes cosines with a learned scale, and averages both softmax directions.
+    """
+
+    def __init__(self, n_modalities: int, options: NeuroAlignOptions) -> None:
+        super().__init__()
+        width = options.dimension
+        self.is_released = options.prediction == "released"
+        self.n_steps = 1 if self.is_released else options.prediction_steps
+        self.self_weight = options.self_prediction_weight
+        self.contrasts_moments = options.prediction_negatives == "moments"
+        self.memories = nn.ModuleList(
+            nn.LSTM(width, width, num_layers=2 if self.is_released else 1, batch_first=True)
+            for _ in range(n_modalities)
+        )
+        # One per modality and step, modality after modality.
+        self.predictors = nn.ModuleList(
+            nn.Linear(width, width) for _ in range(n_modalities * self.n_steps)
+        )
+        self.scale = LogitScale(INITIAL_SCALE)
+
+    def forward(
+        self,
+        token: torch.Tensor,
+        moment: torch.Tensor | None = None,
+        valid: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Loss of a batch.
+
+        Parameters
+        ----------
+        token : tensor of shape (n_modalities, n_clips, n_steps, dimension)
+            Tokens.
+        moment : tensor of shape (), int64, optional
+            The one moment that ``released`` predicts from.
+        valid : tensor of shape (n_modalities, n_clips, n_steps), bool, optional
+            Tokens that count, as context's end and as future.
+
+        Returns
+        -------
+        loss : tensor of shape ()
+            Sum over ordered pairs of modalities, own ones weighted.
+        """
+        # In fp32 always: the products of a batch decide by small differences.
+        with torch.autocast(token.device.type, enabled=False):
+            token = _widen(token)
+            if self.is_released:
+                if moment is None:
+                    moment = torch.randint(1, token.shape[2] - 1, ())
+                # Of the one moment that is predicted from, nothing later is needed.
+                token = token[:, :, : int(moment) + 2]
+            context = torch.stack(
+                [memory(one)[0] for memory, one in zip(self.memories, token, strict=True)]
+            )
+            if self.is_released:
+                return self._predict_released(token, context)
+            return self._predict_all(token, context, valid)
+
+    def _predict_released(self, token: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
+        loss = token.new_zeros(())
+        target = torch.arange(token.shape[1], device=token.device)
+        past, future = context[:, :, -2], token[:, :, -1]
+        for source, predictor in enumerate(self.predictors):
+            predicted = predictor(past[source])
+            for sink, coming in enumerate(future):
+                weight = self.self_weight if source == sink else 1.0
+                loss = loss + weight * functional.cross_entropy(coming @ predicted.T, target)
+        return loss
+
+    def _predict_all(
+        self, token: torch.Tensor, context: torch.Tensor, valid: torch.Tensor | None
+    ) -> torch.Tensor:
+        unit = functional.normalize(token, dim=-1)
+        scale, n_times = self.scale(), token.shape[2]
+        loss = token.new_zeros(())
+        for step in range(1, self.n_steps + 1):
+            past = context[:, :, 1 : n_times - step]
+            for source in range(len(token)):
+                predictor = self.predictors[source * self.n_steps + step - 1]
+                predicted = scale * functional.normalize(predictor(past[source]), dim=-1)
+                for sink in range(len(token)):
+                    weight = self.self_weight if source == sink else 1.0
+                    counted = None
+                    if valid is not None:
+                        counted = (
+                            valid[source, :, 1 : n_times - step] & valid[sink, :, step + 1 :]
+                        ).T
+                    part = self._contrast(predicted, unit[sink], step, counted)
+                    loss = loss + weight * part / self.n_steps
+        return loss
+
+    def _contrast(
+        self,
+        predicted: torch.Tensor,
+        unit: torch.Tensor,
+        step: int,
+        counted: torch.Tensor | None,
+    ) -> torch.Tensor:
+        """Contrast predictions with what came, over clips and, where asked, over moments."""
+        # Times first, so that one product serves all moments.
+        logits = predicted.transpose(0, 1) @ unit[:, step + 1 :].permute(1, 2, 0)
+        moments = None
+        if self.contrasts_moments:
+            moments = predicted @ unit.transpose(1, 2)
+            n_predicted, n_times = moments.shape[1:]
+            place = torch.arange(n_predicted, device=unit.device)
+            # The true moment stands among the clips already.
+            is_true = place[:, None] + step + 1 == torch.arange(n_times, device=unit.device)
+            moments = moments.masked_fill(is_true, -math.inf).logsumexp(2).T
+        return _contrast_diagonals(logits, counted, moments)
+
+
+def _contrast_diagonals(
+    logits: torch.Tensor, counted: torch.Tensor | None, moments: torch.Tensor | None
+) -> torch.Tensor:
+    """Average over moments and both directions; clips that do not count are no candidates.
+
+    Parameters
+    ----------
+    logits : tensor of shape (n_moments, n_clips, n_clips)
+        Predictions by rows.
+    counted : tensor of shape (n_moments, n_clips), bool, or None
+        None: all.
+    moments : tensor of shape (n_moments, n_clips), or None
+        Logsumexp over the other moments of the own clip, which join the candidates of a row.
+    """
+    if counted is not None:
+        off = ~counted
+        logits = logits.masked_fill(off[:, :, None] | off[:, None, :], -math.inf)
+        # A row without any candidate would be 0/0; its diagonal is left and it has no weight.
+        logits = torch.where(torch.diag_embed(off), torch.zeros_like(logits), logits)
+    diagonal = logits.diagonal(dim1=1, dim2=2)
+    rows = logits.logsumexp(2)
+    if moments is not None:
+        rows = torch.logaddexp(rows, moments)
+    loss = 0.5 * (rows + logits.logsumexp(1)) - diagonal
+    if counted is None:
+        return loss.mean()
+    return (loss * counted).sum() / counted.sum().clamp(min=1)
+
+
+def compute_code_matching(
+    squared_distance: torch.Tensor,
+    valid: torch.Tensor | None = None,
+    both_directions: bool = True,
+) -> torch.Tensor:
+    """Cross-modal code matching: windows of both modalities use the codes alike.
+
+    Parameters
+    ----------
+    squared_distance : tensor of shape (n_modalities, n_clips, n_steps, n_codes)
+        Of every token to every code.
+    valid : tensor of shape (n_modalities, n_clips, n_steps), bool, optional
+        Tokens that count.
+    both_directions : bool
+        Mean of the softmax over rows and over columns; false: rows only, as in the public code.
+
+    Returns
+    -------
+    loss : tensor of shape ()
+        Sum over pairs of modalities.
+
+    Notes
+    -----
+    Liu et al. (2022); form of Xia et al. (2023): codes by softmax of minus the distance, mean over
+    the window, ``S = p log q' + q log p'`` for modalities p and q and windows with and without a
+    prime, cross-entropy to the diagonal.
+    """
+    distance = squared_distance.clamp(min=_SMALLEST_SQUARE).sqrt()
+    share = (-distance).softmax(-1)
+    if valid is None:
+        share = share.mean(2)
+    else:
+        weight = valid[..., None].to(share.dtype)
+        share = (share * weight).sum(2) / weight.sum(2).clamp(min=1)
+    logarithm = (share + _LOG_GUARD).log()
+    target = torch.arange(share.shape[1], device=share.device)
+    loss = share.new_zeros(())
+    for first, second in itertools.combinations(range(len(share)), 2):
+        score = share[first] @ logarithm[second].T + share[second] @ logarithm[first].T
+        rows = functional.cross_entropy(score, target)
+        if both_directions:
+            rows = 0.5 * (rows + functional.cross_entropy(score.T, target))
+        loss = loss + rows
+    return loss
+
+
+_SMALLEST_SQUARE = 1e-12
+"""Below it the gradient of a root is infinite."""
+
+_LOG_GUARD = 1e-10
+
+
+def _widen(values: torch.Tensor) -> torch.Tensor:
+    return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
