@@ -78,7 +78,9 @@ def test_a_second_call_does_nothing(finished):
 @pytest.mark.slow
 def test_every_score_has_chance_interval_and_ceiling(finished):
     scores = pd.read_csv(finished / "results" / "scores.csv", dtype={"seed": str})
-    assert set(scores["method"]) == {"vna", "direct_encoding_ridge"}
+    assert set(scores["method"]) == {"vna", "direct_encoding_ridge", "yardstick"}
+    # Not every yardstick has a ceiling.
+    scores = scores[scores["method"] != "yardstick"]
     assert set(scores["subject"]) == {"a", "b", "all"}
     known = scores[scores["value"].notna()]
     assert known[["chance", "ci_low", "ci_high"]].notna().all().all()
