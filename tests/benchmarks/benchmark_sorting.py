@@ -21,7 +21,7 @@ from brainalign.sorting.electrode_plan import (
 )
 from brainalign.stores.publish import publish_folder
 from sorting_environment import run_sorting
-from sorting_labs import describe_lab, describe_session, write_events
+from sorting_labs import STIMULI, describe_lab, describe_session, write_events
 
 N_UNITS, N_TRIALS, N_BINS, BIN_S = 100, 1000, 20, 0.01
 
@@ -45,7 +45,7 @@ def test_sorting_time_as_a_share_of_the_recording(sorting_python, tmp_path, dura
     electrodes = tmp_path / "electrodes"
     words = ["simulate-electrodes", "--recording", tmp_path / "recording", "--output", electrodes]
     assert run_sorting(sorting_python, *words).returncode == 0
-    write_events(tmp_path / "events.tsv")
+    write_events(tmp_path / "events.tsv", STIMULI)
     session = describe_session(
         tmp_path,
         **{

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from brainalign.errors import CorruptDataError
 from brainalign.raw.nwb import open_nwb, read_spike_times
 from brainalign.report.artifacts import Artifact, Run, load_group
-from brainalign.responses.build import normalise_responses
+from brainalign.responses.normalisation import apply_session_statistics
 from brainalign.sorting.planted_rates import read_planted_rates
 from brainalign.stores.read import open_store, read_labels
 
@@ -193,9 +193,14 @@ def read_geometry(run: Run) -> list[PopulationGeometry]:
         if planted is None:
             continue
         store = load_group(open_store(artifact.path, "responses").to_dataset(), artifact.path)
-        stimulus, mean = average_by_stimulus(
-            read_labels(store, "stimulus"), normalise_responses(store, 0, "session_zscore")
+        standardised = apply_session_statistics(
+            store["response"].values,
+            read_labels(store, "session"),
+            read_labels(store, "session_name"),
+            store["training_mean"].values[0],
+            store["training_sd"].values[0],
         )
+        stimulus, mean = average_by_stimulus(read_labels(store, "stimulus"), standardised)
         row_of = {str(name): row for row, name in enumerate(planted[0])}
         rates = planted[1][[row_of[str(name)] for name in stimulus]]
         rates = (rates - rates.mean(axis=0)) / rates.std(axis=0)
