@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -14,13 +14,12 @@ from pydantic import ValidationError
 
 from brainalign.errors import InputError
 from brainalign.methods.arrays import PairedEmbedding, PairedResponses
-from brainalign.methods.requirements import Requirements
-from brainalign.methods.weights import Weights, read_weights, write_weights
-from brainalign.options import Options
+from brainalign.methods.method import Method
+from brainalign.methods.weights import read_weights, write_weights
 from brainalign.training.progress import Report
 
 
-class AlignmentMethod(ABC):
+class AlignmentMethod(Method):
     """A model that pairs stimuli with responses: arrays in, embeddings and weights out.
 
     Knows no paths but those it is given, no config files and no workflow.
@@ -39,13 +38,6 @@ class AlignmentMethod(ABC):
     Options : type
         Model of the options.
     """
-
-    name: ClassVar[str]
-    requirements: ClassVar[Requirements]
-    Options: ClassVar[type[Options]]
-
-    def __init__(self, options: Any = None) -> None:
-        self.options = options if options is not None else self.Options()
 
     @abstractmethod
     def fit(
@@ -151,31 +143,6 @@ class AlignmentMethod(ABC):
         ------
         InputError
             The subject is unknown, a width is another one, or a kept unit is not finite.
-        """
-
-    @abstractmethod
-    def get_weights(self) -> Weights:
-        """All that was learned.
-
-        Returns
-        -------
-        weights : dict of str to array
-            Numeric arrays by flat name, normalisation and kept units included.
-        """
-
-    @abstractmethod
-    def set_weights(self, weights: Weights) -> None:
-        """Take up what another fit has learned.
-
-        Parameters
-        ----------
-        weights : dict of str to array
-            As from `get_weights` of a method with the same options.
-
-        Raises
-        ------
-        InputError
-            A name is missing or not expected, or a width is another one.
         """
 
     def save(self, folder: Path | str) -> None:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
-from brainalign.errors import InputError
 from brainalign.methods.clips.arrays import ClipEmbedding, Segments
-from brainalign.methods.requirements import Requirements
-from brainalign.methods.weights import Weights
-from brainalign.options import Options
+from brainalign.methods.method import Method
 from brainalign.training.progress import Report
 
 
-class ClipMethod(ABC):
+class ClipMethod(Method):
     """Windows of movies and of one subject's BOLD in one space: arrays in, embeddings out.
 
     Parameters
@@ -37,13 +34,7 @@ class ClipMethod(ABC):
         Whether fits of different seeds differ; those of the others are shared by all seeds.
     """
 
-    name: ClassVar[str]
-    requirements: ClassVar[Requirements]
-    Options: ClassVar[type[Options]]
     is_random: ClassVar[bool] = False
-
-    def __init__(self, options: Any = None) -> None:
-        self.options = options if options is not None else self.Options()
 
     @abstractmethod
     def fit(
@@ -102,20 +93,3 @@ class ClipMethod(ABC):
             By region, or ``all``; empty for methods without such weights.
         """
         return {}
-
-    @abstractmethod
-    def get_weights(self) -> Weights:
-        """All that was learned, as numeric arrays by flat name."""
-
-    @abstractmethod
-    def set_weights(self, weights: Weights) -> None:
-        """Take up what another fit with the same options has learned.
-
-        Raises
-        ------
-        InputError
-            A name is missing or not expected, or a width is another one.
-        """
-
-    def _refuse_unfitted(self) -> InputError:
-        return InputError("the method is not fitted", where=self.name, remedy="Call fit first.")

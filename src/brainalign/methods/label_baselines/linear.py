@@ -180,7 +180,7 @@ class LinearLabels(LabelMethod):
 
     def _get_fitted(self) -> FittedReadout:
         if self._fitted is None:
-            raise self.raise_unfitted()
+            raise self._refuse_unfitted()
         return self._fitted
 
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
-from brainalign.errors import InputError
 from brainalign.methods.labels.arrays import LabelledResponses, LabelPrediction
-from brainalign.methods.requirements import Requirements
-from brainalign.methods.weights import Weights
-from brainalign.options import Options
+from brainalign.methods.method import Method
 from brainalign.training.progress import Report
 
 
-class LabelMethod(ABC):
+class LabelMethod(Method):
     """A model from responses to labels: arrays in, scores and weights out.
 
     Parameters
@@ -40,16 +37,8 @@ class LabelMethod(ABC):
         exchanging the subjects changes its predictions.
     """
 
-    name: ClassVar[str]
-    requirements: ClassVar[Requirements]
-    Options: ClassVar[type[Options]]
     uses_seed: ClassVar[bool] = True
     knows_subjects: ClassVar[bool] = False
-    # Each method knows its own model of options; the base reads none of them.
-    options: Any
-
-    def __init__(self, options: Any = None) -> None:
-        self.options = options if options is not None else self.Options()
 
     @abstractmethod
     def fit(
@@ -95,21 +84,3 @@ class LabelMethod(ABC):
         InputError
             The subject is unknown, or the width is another one.
         """
-
-    @abstractmethod
-    def get_weights(self) -> Weights:
-        """All that was learned, as numeric arrays by flat name."""
-
-    @abstractmethod
-    def set_weights(self, weights: Weights) -> None:
-        """Take up what another fit has learned.
-
-        Raises
-        ------
-        InputError
-            The weights are those of another model.
-        """
-
-    def raise_unfitted(self) -> InputError:
-        """Make the error of a method that is used before it is fitted."""
-        return InputError("the method is not fitted", where=self.name, remedy="Call fit first.")

@@ -301,5 +301,5 @@ class NetworkMethod(LabelMethod):
             The method is not fitted.
         """
         if self._fitted is None:
-            raise self.raise_unfitted()
+            raise self._refuse_unfitted()
         return self._fitted

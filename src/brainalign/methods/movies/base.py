@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
-from brainalign.errors import InputError
+from brainalign.methods.method import Method
 from brainalign.methods.movies.arrays import Cells, Movies, RateTargets
-from brainalign.methods.requirements import Requirements
-from brainalign.methods.weights import Weights
-from brainalign.options import Options
 from brainalign.training.progress import Report
 
 
-class RateMethod(ABC):
+class RateMethod(Method):
     """A model of the rates of many cells during movies: arrays in, rates and weights out.
 
     Parameters
@@ -37,13 +34,7 @@ class RateMethod(ABC):
         Whether fits of different seeds differ; those of the others are shared by all seeds.
     """
 
-    name: ClassVar[str]
-    requirements: ClassVar[Requirements]
-    Options: ClassVar[type[Options]]
     is_random: ClassVar[bool] = False
-
-    def __init__(self, options: Any = None) -> None:
-        self.options = options if options is not None else self.Options()
 
     @abstractmethod
     def fit(
@@ -103,23 +94,6 @@ class RateMethod(ABC):
         rate : array of shape (n_frames, n_units), float32
             In Hz; NaN for cells that the fit left out.
         """
-
-    @abstractmethod
-    def get_weights(self) -> Weights:
-        """All that was learned, as numeric arrays by flat name."""
-
-    @abstractmethod
-    def set_weights(self, weights: Weights) -> None:
-        """Take up what another fit with the same options has learned.
-
-        Raises
-        ------
-        InputError
-            A name is missing or not expected, or a width is another one.
-        """
-
-    def _refuse_unfitted(self) -> InputError:
-        return InputError("the method is not fitted", where=self.name, remedy="Call fit first.")
 
 
 def correlate_columns(first: np.ndarray, second: np.ndarray) -> np.ndarray:
