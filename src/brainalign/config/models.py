@@ -13,7 +13,8 @@ from brainalign.features.options import BackboneOptions
 from brainalign.methods.image_prior.options import ImagePriorOptions
 from brainalign.methods.registry import METHODS, get_method_options
 from brainalign.options import Options, suggest_name
-from brainalign.raw.options import DatasetOptions, Name
+from brainalign.raw.names import Name
+from brainalign.raw.options import DatasetOptions
 from brainalign.raw.simulate.options import WorldOptions
 from brainalign.stores.block_options import ArrayOptions
 from brainalign.training.tracking_options import TrackingOptions

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
@@ -16,6 +15,8 @@ from brainalign.raw.fmri_options import (
     SimulatedFMRIDataset,
     SimulatedFMRIMovieDataset,
 )
+from brainalign.raw.names import Name
+from brainalign.raw.nwb_options import NWBFolder
 from brainalign.raw.published.options import HCPMoviesDataset, NSDDataset
 from brainalign.raw.simulate.options import SimulatedITOptions
 from brainalign.raw.simulate.retina_options import SimulatedRetinaOptions
@@ -38,28 +39,6 @@ from brainalign.stimuli.options import (
     SmallSetStimuliOptions,
     StimuliOptions,
 )
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-
-
-def check_name(name: str) -> str:
-    """Refuse names that cannot be one part of a path on every file system.
-
-    Raises
-    ------
-    ValueError
-        If the name is empty, has other characters than letters, digits, ``_``, ``-`` and ``.``,
-        or does not start with a letter or digit.
-    """
-    if not _NAME.fullmatch(name):
-        raise ValueError(
-            f"'{name}' becomes part of a path: use letters, digits, '_', '-' and '.', starting "
-            f"with a letter or digit"
-        )
-    return name
-
-
-Name = Annotated[str, AfterValidator(check_name)]
 
 
 class SpikeDatasetOptions(RecordedDataset):
@@ -85,22 +64,14 @@ class SimulatedITDataset(SpikeDatasetOptions):
     )
 
 
-class NWBDataset(SpikeDatasetOptions):
+class NWBDataset(NWBFolder, SpikeDatasetOptions):
     """Your own NWB files: units, trials and, where they are, stimulus images."""
 
     kind: Literal["nwb"] = Field(description="Discriminates the data sets.")
-    folder: str = Field(
-        description="Folder of NWB files, named or foldered sub-<subject>_ses-<session>*.nwb as "
-        "DANDI does; ${VARIABLES} of the environment are filled in.",
-        min_length=1,
-    )
     dandiset: Annotated[str, AfterValidator(check_number)] | None = Field(
         None,
         description="Number of a data set of the DANDI archive, six digits in quotes: folder is "
         "then where it was downloaded to, and nothing else below that folder is read.",
-    )
-    subjects: list[Name] | None = Field(
-        None, description="Subjects to use; empty: all that are found."
     )
     stimuli_table: str | None = Field(
         None,
@@ -113,26 +84,6 @@ class NWBDataset(SpikeDatasetOptions):
         description="Columns of the trials table that name the stimulus; several are joined "
         "with '_'.",
         min_length=1,
-    )
-    onset_column: str = Field(
-        "start_time", description="Column of the trials table with the stimulus onset in s."
-    )
-    valid_column: str | None = Field(
-        None, description="Column of the trials table that is true for trials to keep."
-    )
-    unsorted_spikes: Literal["refuse", "sort"] = Field(
-        "refuse",
-        description="What to do with spike times of a unit that are out of order: refuse, since "
-        "they can mean that two units or two clocks were joined, or sort.",
-    )
-    unit_column: str | None = Field(
-        None,
-        description="Column of the units table with an id that is the same in all sessions; "
-        "empty: units of different sessions are different units.",
-    )
-    area_column: str | None = Field(
-        None,
-        description="Column of the units table with the area; empty: the electrodes' location.",
     )
 
 
@@ -213,15 +164,10 @@ class SimulatedRetinaDataset(MovieDatasetOptions):
     )
 
 
-class NWBMoviesDataset(MovieDatasetOptions):
+class NWBMoviesDataset(NWBFolder, MovieDatasetOptions):
     """Your own NWB files with movies: units, trials with the movie, frame triggers or a rate."""
 
     kind: Literal["nwb_movies"] = Field(description="Discriminates the data sets.")
-    folder: str = Field(
-        description="Folder of NWB files, named or foldered sub-<subject>_ses-<session>*.nwb as "
-        "DANDI does; ${VARIABLES} of the environment are filled in.",
-        min_length=1,
-    )
     movie_tables: list[str] = Field(
         description="Tab-separated tables with the columns movie, path (a folder of frames, or an "
         "npy, npz, TIFF or MP4 file, relative to the table), frame_rate_hz, and optionally "
@@ -229,32 +175,11 @@ class NWBMoviesDataset(MovieDatasetOptions):
         "movie_frames.tsv beside it may give movie, frame and split.",
         min_length=1,
     )
-    subjects: list[Name] | None = Field(
-        None, description="Subjects to use; empty: all that are found."
-    )
     movie_column: str = Field("movie", description="Column of the trials table with the movie.")
-    onset_column: str = Field(
-        "start_time", description="Column of the trials table with the start in s."
-    )
-    valid_column: str | None = Field(
-        None, description="Column of the trials table that is true for trials to keep."
-    )
     frame_triggers: str | None = Field(
         "frame_triggers",
         description="TimeSeries in acquisition whose timestamps are the pulses of the frame "
         "clock in s; empty: frames follow the start at the movie's rate.",
-    )
-    unsorted_spikes: Literal["refuse", "sort"] = Field(
-        "refuse", description="What to do with spike times of a unit that are out of order."
-    )
-    unit_column: str | None = Field(
-        None,
-        description="Column of the units table with an id that is the same in all sessions; "
-        "empty: units of different sessions are different units.",
-    )
-    area_column: str | None = Field(
-        None,
-        description="Column of the units table with the area; empty: the electrodes' location.",
     )
 
 
