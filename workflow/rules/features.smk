@@ -9,6 +9,8 @@ rule train_backbone:
         weights=directory(f"{RESULTS}/backbones/{{backbone}}"),
     log:
         f"{RESULTS}/logs/train_backbone/{{backbone}}.log",
+    # All fits wait for it.
+    priority: 20
     conda:
         "../../envs/base.yaml"
     threads: 1

@@ -9,6 +9,8 @@ rule image_prior:
         prior=directory(f"{RESULTS}/priors/{{dataset}}/{{prior}}"),
     log:
         f"{RESULTS}/logs/image_prior/{{dataset}}/{{prior}}.log",
+    # The longest chain of the default run starts here: early, so that it does not end alone.
+    priority: 20
     conda:
         "../../envs/base.yaml"
     threads: 1
@@ -33,6 +35,7 @@ rule fit:
         model=directory(f"{RESULTS}/models/{{method}}/{{dataset}}/{{backbone}}"),
     log:
         f"{RESULTS}/logs/fit/{{method}}/{{dataset}}/{{backbone}}.log",
+    priority: 10
     conda:
         "../../envs/base.yaml"
     threads: 1
@@ -65,6 +68,7 @@ rule predict:
         ),
     log:
         f"{RESULTS}/logs/predict/{{method}}/{{dataset}}/{{backbone}}.log",
+    priority: 5
     conda:
         "../../envs/base.yaml"
     threads: 1
