@@ -82,6 +82,13 @@ def find_obstacle(
             found="none",
             remedy="Give the stimuli labels, or choose another method.",
         )
+    if needed.needs_complete_responses and recording.knows_complete_responses() is False:
+        return InputError(
+            "sessions have units of their own",
+            expected="every unit at every presentation",
+            found="units that were not recorded at some",
+            remedy="Choose a method that takes such units, such as mig_vis.",
+        )
     return None
 
 

@@ -28,6 +28,9 @@ class Requirements:
         Fewest subjects that a data set must have.
     needs_labels : bool
         Whether stimuli must say what they show, as classes.
+    needs_complete_responses : bool
+        Whether every unit must have been recorded at every presentation; recordings whose
+        sessions have units of their own are not so.
     """
 
     design: Literal["images", "movies"]
@@ -36,3 +39,4 @@ class Requirements:
     modalities: tuple[Modality, ...] = ALL_MODALITIES
     min_subjects: int = 1
     needs_labels: bool = False
+    needs_complete_responses: bool = False

@@ -17,6 +17,7 @@ from brainalign.methods.requirements import Requirements
 from brainalign.raw.options import (
     NWBDataset,
     SimulatedITDataset,
+    SimulatedITSortsDataset,
     SimulatedRetinaArrayDataset,
     SimulatedRetinaDataset,
 )
@@ -92,6 +93,14 @@ def test_methods_that_join_subjects_need_two() -> None:
     assert "expected 2 subjects or more, found 1" in str(find_obstacle(needed, IT, 1))
     assert find_obstacle(needed, IT, 2) is None
     assert find_obstacle(needed, IT, None) is None
+
+
+def test_units_that_some_presentations_miss_are_an_obstacle_where_they_poison_a_fit() -> None:
+    sorts = SimulatedITSortsDataset(kind="simulated_it_sorts")
+    needed = replace(IMAGES, needs_complete_responses=True)
+    assert "sessions have units of their own" in str(find_obstacle(needed, sorts))
+    assert find_obstacle(IMAGES, sorts) is None
+    assert find_obstacle(needed, IT) is None
 
 
 def test_labels_that_nobody_knows_of_are_a_condition_and_no_obstacle() -> None:

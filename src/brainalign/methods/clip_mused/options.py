@@ -25,6 +25,7 @@ class CLIPMusedOptions(RegionNetworkOptions):
         predictions=("label", "embedding"),
         min_subjects=2,
         needs_labels=True,
+        needs_complete_responses=True,
     )
     presets: ClassVar[Presets] = {
         "small": SMALL_BUDGET,
