@@ -154,6 +154,10 @@ def get_scores_options(wildcards):
     return get_options(job_options.describe_scores)
 
 
+def get_comparison_options(wildcards):
+    return get_options(job_options.describe_comparison)
+
+
 def get_yardsticks_options(wildcards):
     return get_options(job_options.describe_yardsticks, wildcards.dataset)
 
