@@ -153,3 +153,24 @@ def test_validate_names_wrong_pairs(command: Command, monkeypatch, tmp_path: Pat
     outcome = command("validate", tmp_path / "wrong.yaml")
     assert outcome.status == 2
     assert "problem: experiments[0]: method 'vna' does not fit" in outcome.output
+
+
+def test_the_default_and_the_full_matrix_cover_exactly_what_is_possible(default: Config) -> None:
+    full = load_config([PROJECT / "config.yaml", PROJECT / "workflow/datasets/full_matrix.yaml"])
+    matrix = compose_matrix(default)
+    fitting = matrix[matrix["state"] != "impossible"]
+    possible = set(zip(fitting["dataset"], fitting["method"], strict=True))
+    ours, theirs = (
+        {(row.dataset, row.method) for row in Plan(config).rows} for config in (default, full)
+    )
+    assert ours | theirs == possible
+    assert not ours & theirs
+
+
+def test_the_full_matrix_changes_no_budget(default: Config) -> None:
+    full = load_config([PROJECT / "config.yaml", PROJECT / "workflow/datasets/full_matrix.yaml"])
+    for name, method in default.methods.items():
+        changed = full.methods[name].model_dump()
+        assert {**changed, "subjects": None} == {**method.model_dump(), "subjects": None}
+    assert full.seeds == default.seeds
+    assert full.evaluation == default.evaluation
