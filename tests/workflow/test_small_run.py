@@ -113,10 +113,27 @@ def test_same_configuration_gives_the_same_scores_under_another_hash_seed(finish
     other = make_project(tmp_path / "other")
     completed = run_workflow(other, "results/scores.csv", configs=CONFIGS, PYTHONHASHSEED="1")
     assert completed.returncode == 0, completed.stdout + completed.stderr
-    first, second = (
-        (folder / "results" / "scores.csv").read_text() for folder in (finished, other)
-    )
-    assert first == second
+    for name in ("scores.csv", "comparisons.csv"):
+        first, second = ((folder / "results" / name).read_text() for folder in (finished, other))
+        assert first == second
+
+
+@pytest.mark.slow
+def test_compared_methods_have_the_pooled_scores_of_the_table(finished):
+    results = finished / "results"
+    scores = pd.read_csv(results / "scores.csv", dtype={"seed": str})
+    pooled = scores[
+        (scores["subject"] == "all") & (scores["seed"] == "all") & (scores["response"] == "mean")
+    ]
+    value = pooled.set_index(["method", "matching", "task", "metric"])["value"]
+    comparisons = pd.read_csv(results / "comparisons.csv")
+    assert len(comparisons) == 4
+    for row in comparisons.to_dict("records"):
+        for place in "ab":
+            key = (row[f"method_{place}"], row[f"matching_{place}"], row["task"], row["metric"])
+            assert row[f"value_{place}"] == pytest.approx(value[key], abs=1e-5)
+        assert row["ci_low"] <= row["difference"] <= row["ci_high"]
+        assert row["p_value"] <= row["p_corrected"]
 
 
 @pytest.mark.slow

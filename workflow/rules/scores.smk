@@ -55,12 +55,13 @@ rule yardsticks:
 
 
 rule collect:
-    """Join the scores of all experiments into one store and one table."""
+    """Join the scores of all experiments, and compare methods on the same queries."""
     input:
         scores=get_score_stores,
     output:
         store=directory(f"{RESULTS}/scores.zarr"),
         table=f"{RESULTS}/scores.csv",
+        comparisons=f"{RESULTS}/comparisons.csv",
     log:
         f"{RESULTS}/logs/collect.log",
     conda:
@@ -70,7 +71,9 @@ rule collect:
         mem_mb=1000,
         runtime=30,
     params:
+        options=get_comparison_options,
         code=get_code("brainalign.evaluation.collect_command"),
     shell:
-        "brainalign collect --scores {input.scores:q} --output {output.store:q}"
-        " --table {output.table:q} > {log:q} 2>&1"
+        "brainalign collect --scores {input.scores:q} --options {params.options:q}"
+        " --output {output.store:q} --table {output.table:q}"
+        " --comparisons {output.comparisons:q} > {log:q} 2>&1"

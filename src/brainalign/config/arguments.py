@@ -13,6 +13,12 @@ DEFAULT_CONFIG = "config.yaml"
 
 def add_job_arguments(parser: argparse.ArgumentParser) -> None:
     """Add where a job's options come from and where its output goes."""
+    add_option_arguments(parser)
+    parser.add_argument("--output", type=Path, required=True, help="what to publish")
+
+
+def add_option_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add where a job's options come from."""
     parser.add_argument(
         "--options",
         metavar="JSON",
@@ -27,7 +33,6 @@ def add_job_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"configuration file, repeatable, later ones win (default: {DEFAULT_CONFIG})",
         default=argparse.SUPPRESS,
     )
-    parser.add_argument("--output", type=Path, required=True, help="what to publish")
 
 
 def read_job_options(

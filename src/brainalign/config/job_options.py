@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from brainalign.config.models import METHOD_CHOICES, Config
 from brainalign.errors import InputError
+from brainalign.evaluation.comparison.options import ComparisonOptions
 from brainalign.evaluation.options import EvaluationOptions
 from brainalign.evaluation.yardsticks.options import YardstickOptions
 from brainalign.features.options import BackboneOptions, ExtractionOptions
@@ -153,6 +154,11 @@ def describe_scores(config: Config) -> JobOptions:
     return {"evaluation": _dump(config.evaluation)}
 
 
+def describe_comparison(config: Config) -> JobOptions:
+    """Options of the rule that compares methods."""
+    return {"comparison": _dump(config.comparison)}
+
+
 def describe_yardsticks(config: Config, dataset: str) -> JobOptions:
     """Options of the rule that measures all layers of a backbone."""
     recording = _look_up(config.datasets, dataset, "data set")
@@ -160,6 +166,11 @@ def describe_yardsticks(config: Config, dataset: str) -> JobOptions:
         "yardsticks": _dump(config.yardsticks, exclude={"enabled"}),
         "normalisation": recording.describe_responses()["normalisation"],
     }
+
+
+def read_comparison_options(options: JobOptions) -> ComparisonOptions:
+    """Check the options of the comparison that a job was given."""
+    return _validate(TypeAdapter(ComparisonOptions), options, "comparison")
 
 
 def read_yardstick_options(options: JobOptions) -> YardstickOptions:

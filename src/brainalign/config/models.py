@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 from pydantic import Field, ValidationError, create_model, field_validator, model_validator
 from pydantic_core import InitErrorDetails
 
+from brainalign.evaluation.comparison.options import ComparisonOptions
 from brainalign.evaluation.options import EvaluationOptions
 from brainalign.evaluation.yardsticks.options import YardstickOptions
 from brainalign.features.options import BackboneOptions
@@ -97,6 +98,9 @@ class Config(Options):
         ArrayOptions(), description="Work on arrays that exceed memory (brainalign encode)."
     )
     evaluation: EvaluationOptions = Field(EvaluationOptions(), description="Metrics and intervals.")
+    comparison: ComparisonOptions = Field(
+        ComparisonOptions(), description="Paired differences between methods and their tests."
+    )
     yardsticks: YardstickOptions = Field(
         YardstickOptions(), description="Common yardsticks of all backbones."
     )

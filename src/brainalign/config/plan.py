@@ -248,8 +248,7 @@ class Plan:
         results = self.config.results
         if not self.config.experiments:
             return []
-        scores = (
-            [f"{results}/scores.csv", f"{results}/scores.zarr"] if self.list_score_stores() else []
-        )
+        names = ("scores.csv", "comparisons.csv", "scores.zarr")
+        scores = [f"{results}/{name}" for name in names] if self.list_score_stores() else []
         recordings = [*self.list_sorted_folders(), *self.list_response_stores()]
         return [*recordings, *scores, f"{results}/report"]

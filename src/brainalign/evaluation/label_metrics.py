@@ -47,6 +47,38 @@ def compute_average_precision(score: Array, label: NDArray[np.bool_], weight: Ar
     return np.divide(value, total, out=np.full(len(weight), np.nan), where=total > 0)
 
 
+def share_precision(score: Array, label: NDArray[np.bool_]) -> Array:
+    """Share out the mean average precision of all classes among the stimuli.
+
+    Parameters
+    ----------
+    score, label : array of shape (n_stimuli, n_classes)
+        Scores and truth.
+
+    Returns
+    -------
+    share : array of shape (n_stimuli,)
+        Their mean is the mean average precision; NaN if no class has a positive.
+
+    Notes
+    -----
+    Average precision is the mean over positives of the precision at their place. A stimulus gets
+    that of the classes it shows, times ``n_stimuli / n_positives``, as a mean over classes. The
+    places depend on the other stimuli, as ranks in a gallery do.
+    """
+    n_stimuli = len(label)
+    known = np.flatnonzero(label.any(axis=0))
+    share = np.zeros(n_stimuli)
+    for k in known:
+        order = np.argsort(-score[:, k], kind="stable")
+        ends = _find_ends(score[order, k])
+        precision = np.cumsum(label[order, k])[ends] / (ends + 1)
+        # Equal scores share the place of the last of them.
+        at_place = precision[np.searchsorted(ends, np.arange(n_stimuli))]
+        share[order] += label[order, k] * at_place / label[:, k].sum()
+    return share * n_stimuli / len(known) if len(known) else np.full(n_stimuli, np.nan)
+
+
 def compute_auc(score: Array, label: NDArray[np.bool_], weight: Array) -> Array:
     """Area under the ROC curve of one class in every resampling.
 
@@ -82,8 +114,13 @@ def compute_hamming(score: Array, label: NDArray[np.bool_], weight: Array) -> Ar
     weight : array of shape (n_draws, n_stimuli)
         How often each draw holds each stimulus.
     """
-    wrong = ((score >= _THRESHOLD) != label).mean(axis=1)
-    return weight @ wrong / weight.sum(axis=1)
+    return weight @ share_wrong_labels(score, label) / weight.sum(axis=1)
+
+
+def share_wrong_labels(score: Array, label: NDArray[np.bool_]) -> Array:
+    """Share of wrong labels of each stimulus at a threshold of 0.5: array of shape (n_stimuli,)."""
+    wrong: Array = ((score >= _THRESHOLD) != label).mean(axis=1)
+    return wrong
 
 
 def compute_label_metrics(

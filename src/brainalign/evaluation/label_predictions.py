@@ -15,6 +15,8 @@ from brainalign.evaluation.label_metrics import (
     compute_auc,
     compute_average_precision,
     compute_label_metrics,
+    share_precision,
+    share_wrong_labels,
 )
 from brainalign.evaluation.options import EvaluationOptions
 from brainalign.evaluation.similarity import compute_compatibility
@@ -72,7 +74,8 @@ def score_labels(
         stimuli. The ceiling is NaN: labels are known without noise, and how much of them noisy
         responses could give at most is not estimable without a model.
     details : dict of str to pandas.DataFrame
-        ``classes``: average precision and AUC of each class; ``attention``: attention and
+        ``classes``: average precision and AUC of each class; ``stimuli``: each stimulus's share of
+        the mean average precision, and its wrong labels; ``attention``: attention and
         occlusion of both tokens by region; ``token_rsa``: 95th percentile and p value of the
         permutations.
     """
@@ -81,7 +84,7 @@ def score_labels(
     weight = _draw_weights(len(names), options)
     position = {name: row for row, name in enumerate(names)}
     parts: dict[tuple[str, str, str, str], Resampled] = {}
-    classes, attention, permutations = [], [], []
+    classes, stimuli, attention, permutations = [], [], [], []
     for subject, area, matching, group in groups:
         columns = [position[name] for name in read_labels(group, "stimulus").tolist()]
         tokens = _find_tokens(predictions, subject, area, matching)
@@ -93,6 +96,7 @@ def score_labels(
             )
             described = dict(zip(("subject", "area", "matching", "seed"), key, strict=True))
             classes.append(_tabulate_classes(one).assign(**described))
+            stimuli.append(_tabulate_stimuli(one).assign(**described))
             if "stimulus_attention" in one:
                 attention.append(_tabulate_attention(one, weight[:, columns], options, described))
             if len(null):
@@ -100,7 +104,10 @@ def score_labels(
     scores = pd.concat(
         [_summarise(key, fits, options) for key, fits in _pool(parts).items()], ignore_index=True
     )
-    details = {"classes": pd.concat(classes, ignore_index=True)}
+    details = {
+        "classes": pd.concat(classes, ignore_index=True),
+        "stimuli": pd.concat(stimuli, ignore_index=True),
+    }
     if attention:
         details["attention"] = pd.concat(attention, ignore_index=True)
     if permutations:
@@ -315,6 +322,20 @@ def _tabulate_classes(one: xr.Dataset) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def _tabulate_stimuli(one: xr.Dataset) -> pd.DataFrame:
+    """Give each stimulus its share of the scores; the mean over stimuli is the score."""
+    fold = one["fold"].values
+    score, label = one["label_score"].values.astype(np.float64), one["label"].values
+    precision, wrong = np.empty(len(fold)), np.empty(len(fold))
+    for number in np.unique(fold):
+        rows = fold == number
+        precision[rows] = share_precision(score[rows], label[rows])
+        wrong[rows] = share_wrong_labels(score[rows], label[rows])
+    return pd.DataFrame(
+        {"stimulus": read_labels(one, "stimulus"), "map": precision, "hamming": wrong}
+    )
 
 
 def _average_by_size(values: np.ndarray, sizes: np.ndarray) -> float:

@@ -106,6 +106,10 @@ class Onken2016Options(SpikeDatasetOptions):
         FlashedImageResponseOptions(), description="From spikes to responses."
     )
 
+    def knows_labels(self) -> bool:
+        """Tell whether stimuli have labels: the published images come without."""
+        return False
+
 
 class MajajHong2015Options(SpikeDatasetOptions):
     """Macaque IT and V4 of Majaj, Hong et al. (2015), public part as Brain-Score publishes it."""
@@ -233,6 +237,10 @@ class SimulatedITSortsDataset(SpikeDatasetOptions):
         SimulatedITSortsOptions(), description="What is planted and recorded."
     )
     sorting: SortingOptions = Field(SortingOptions(), description="From recordings to units.")
+
+    def knows_complete_responses(self) -> bool:
+        """Each session has units of its own, which the other's presentations do not reach."""
+        return False
 
 
 class SimulatedRetinaArrayDataset(RecordedDataset):

@@ -21,6 +21,7 @@ from brainalign.report.score_table import HEADLINE, read_scores
 from brainalign.report.sections.backbones import compose_backbones, list_floors
 from brainalign.report.sections.brain_maps import compose_brain_maps
 from brainalign.report.sections.clips import compose_clips
+from brainalign.report.sections.comparison import compose_comparison
 from brainalign.report.sections.labels import compose_labels
 from brainalign.report.sections.mig_vis import compose_mig_vis
 from brainalign.report.sections.movies import compose_movies
@@ -104,6 +105,7 @@ def _compose_sections(run: Run) -> list[Section]:
         compose_labels(run, scores, _assign_colours(run, scores)),
         compose_rates(run, scores),
         compose_clips(run, scores, _assign_colours(run, scores)),
+        compose_comparison(run, _assign_colours(run, scores)),
         compose_retrieval(run, floors),
         compose_similarity(run, floors),
         compose_mig_vis(run),

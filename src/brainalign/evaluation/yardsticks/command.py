@@ -24,11 +24,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Publish the score store of the yardsticks."""
     from brainalign.evaluation.table import compose_score_tree
+    from brainalign.evaluation.yardsticks.category_scores import collect_categories
     from brainalign.evaluation.yardsticks.measure import measure_layers, open_layers
     from brainalign.evaluation.yardsticks.recordings import read_subject
     from brainalign.progress import show_progress
     from brainalign.stimuli.read import read_splits
     from brainalign.stores.provenance import ProvenanceRecorder
+    from brainalign.stores.read import open_store, read_labels
     from brainalign.stores.write import write_store
 
     options = read_job_options(arguments, describe_yardsticks, arguments.dataset)
@@ -40,12 +42,19 @@ def run(arguments: argparse.Namespace) -> None:
         read_subject(path, splits, options["normalisation"])
         for path in show_progress(sorted(arguments.responses), "reading subjects")
     ]
+    stimuli = open_store(arguments.stimuli, "stimuli")
+    categories = None
+    if "category" in stimuli.variables:
+        names = read_labels(stimuli, "stimulus").tolist()
+        shown = read_labels(stimuli, "category").tolist()
+        categories = collect_categories(dict(zip(names, shown, strict=True)))
     scores, details = measure_layers(
-        subjects, open_layers(arguments.features), read_yardstick_options(options)
+        subjects, open_layers(arguments.features), read_yardstick_options(options), categories
     )
-    names = {"dataset": arguments.dataset, "backbone": arguments.backbone, "method": "yardstick"}
+    identity = {"dataset": arguments.dataset, "backbone": arguments.backbone, "method": "yardstick"}
     tree = compose_score_tree(
-        scores.assign(**names), {name: table.assign(**names) for name, table in details.items()}
+        scores.assign(**identity),
+        {name: table.assign(**identity) for name, table in details.items()},
     )
-    tree.attrs.update(names)
+    tree.attrs.update(identity)
     write_store(arguments.output, tree, "scores", recorder.finish())

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from brainalign.errors import InputError
+from brainalign.evaluation.yardsticks.category_scores import Categories, decode_responses
 from brainalign.evaluation.yardsticks.encoding_scores import score_encoding
 from brainalign.evaluation.yardsticks.options import YardstickOptions
 from brainalign.evaluation.yardsticks.recordings import YardstickSubject
@@ -74,7 +75,10 @@ def open_layers(path: Path) -> Layers:
 
 
 def measure_layers(
-    subjects: list[YardstickSubject], layers: Layers, options: YardstickOptions
+    subjects: list[YardstickSubject],
+    layers: Layers,
+    options: YardstickOptions,
+    categories: Categories | None = None,
 ) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
     """Encode, and compare representations of, all layers and subjects.
 
@@ -87,6 +91,8 @@ def measure_layers(
         Features of one backbone.
     options : YardstickOptions
         Permutations, draws and coverage.
+    categories : Categories, optional
+        What stimuli show; without them no category is decoded.
 
     Returns
     -------
@@ -99,9 +105,11 @@ def measure_layers(
     scores, units, tests = [], [], []
     for subject in subjects:
         progress = show_progress(names, f"encoding {subject.subject}")
-        encoding, per_unit = score_encoding(subject, progress, layers.take, options)
+        encoding, per_unit = score_encoding(subject, progress, layers.take, options, categories)
         similarity, per_pair = score_similarity(subject, names, layers.take, options)
         scores += [encoding, similarity]
+        if categories is not None:
+            scores.append(decode_responses(subject, categories, options))
         units.append(per_unit)
         tests.append(per_pair)
     table = pd.concat(scores, ignore_index=True)

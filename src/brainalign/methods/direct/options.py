@@ -13,7 +13,9 @@ from brainalign.options import Options
 
 MatchingVariant = Literal["pearson", "mahalanobis", "likelihood"]
 
-DIRECT_REQUIREMENTS = Requirements(design="images", subjects="many", predictions=("embedding",))
+DIRECT_REQUIREMENTS = Requirements(
+    design="images", subjects="many", predictions=("embedding",), needs_complete_responses=True
+)
 """Several subjects are taken, and each gets a map of its own."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -17,8 +18,15 @@ from brainalign.methods.presets import Presets
 from brainalign.methods.requirements import Requirements
 from brainalign.options import Options
 
-_ONE = Requirements(design="images", subjects="one", predictions=("label",))
-_MANY = Requirements(design="images", subjects="many", predictions=("label",))
+_ONE = Requirements(
+    design="images",
+    subjects="one",
+    predictions=("label",),
+    needs_labels=True,
+    needs_complete_responses=True,
+)
+# On one subject alone they are another baseline of this table.
+_MANY = replace(_ONE, subjects="many", min_subjects=2)
 _PRESET: Any = Field(
     default="small",
     description="Where values that are not given come from: 'small' (seconds on a CPU) or 'paper' "

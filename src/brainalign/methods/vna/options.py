@@ -14,7 +14,10 @@ class VNAOptions(TowerOptions):
     """Two towers into one space, trained by a contrastive loss."""
 
     requirements: ClassVar[Requirements] = Requirements(
-        design="images", subjects="many", predictions=("embedding",)
+        design="images",
+        subjects="many",
+        predictions=("embedding",),
+        needs_complete_responses=True,
     )
 
     initial_scale: float = Field(

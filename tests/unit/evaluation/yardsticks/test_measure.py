@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from brainalign.errors import InputError
+from brainalign.evaluation.yardsticks.category_scores import Categories, collect_categories
 from brainalign.evaluation.yardsticks.measure import Layers, measure_layers
 from brainalign.evaluation.yardsticks.options import YardstickOptions
 from brainalign.evaluation.yardsticks.recordings import FoldResponses, YardstickSubject
@@ -92,3 +93,78 @@ def test_stimuli_without_features_are_named() -> None:
     fewer = Layers(STIMULUS[:199], {name: x[:199] for name, x in layers.feature.items()})
     with pytest.raises(InputError, match="s199"):
         measure_layers(subjects, fewer, OPTIONS)
+
+
+def _name_categories(layers: Layers) -> Categories:
+    """Two categories that the deep layer tells apart."""
+    deep = layers.feature["deep/mean"][:, 0]
+    shown = {
+        name: "cat" if value > 0 else "dog" for name, value in zip(STIMULUS, deep, strict=True)
+    }
+    shown[str(STIMULUS[190])] = "n/a"
+    categories = collect_categories(shown)
+    assert categories is not None
+    return categories
+
+
+def test_predicted_responses_find_measured_ones_both_ways() -> None:
+    scores, _ = measure_layers(*plant(), OPTIONS)
+    for task in ("response_retrieval", "stimulus_retrieval"):
+        rows = scores[(scores["task"] == task) & (scores["metric"] == "top_1")]
+        assert len(rows) == 6
+        assert set(rows["matching"]) == {"best layer on validation"}
+        np.testing.assert_allclose(rows["chance"], 1 / 50)
+        assert (rows["ci_low"] > 2 * rows["chance"]).all()
+        assert (rows["ci_low"] <= rows["value"]).all()
+        assert (rows["value"] <= rows["ci_high"]).all()
+
+
+def test_responses_to_other_stimuli_are_found_at_chance() -> None:
+    subjects, layers = plant()
+    generator = np.random.default_rng(1)
+    shuffled = {
+        name: generator.permutation(feature) for name, feature in sorted(layers.feature.items())
+    }
+    scores, _ = measure_layers(subjects, Layers(STIMULUS, shuffled), OPTIONS)
+    rows = scores[scores["metric"] == "identification_2_way"]
+    assert abs(rows["value"].mean() - 0.5) < 0.1
+    np.testing.assert_allclose(rows["chance"], 0.5)
+
+
+def test_categories_are_read_from_the_area_and_layer_that_hold_them() -> None:
+    subjects, layers = plant()
+    scores, _ = measure_layers(subjects, layers, OPTIONS, _name_categories(layers))
+    rows = scores[scores["task"] == "category_decoding"]
+    brain = rows[rows["metric"] == "accuracy_from_responses"].set_index(["subject", "area"])
+    for subject in "ab":
+        assert brain["value"][subject, "IT"] > brain["value"][subject, "V1"] + 0.1
+        assert abs(brain["value"][subject, "V1"] - brain["chance"][subject, "V1"]) < 0.25
+    model = rows[rows["metric"] == "accuracy_from_features"]
+    best = model[model["matching"] == "best layer on validation"]
+    assert set(best["feature"]) == {"deep/mean"}
+    assert (best["value"] > 0.85).all()
+    # One test stimulus has no category.
+    assert set(rows["n_queries"]) == {49}
+
+
+def test_categories_change_no_encoding_score() -> None:
+    subjects, layers = plant()
+    alone, _ = measure_layers(subjects, layers, OPTIONS)
+    both, _ = measure_layers(subjects, layers, OPTIONS, _name_categories(layers))
+    kept = both[both["task"] != "category_decoding"].reset_index(drop=True)
+    np.testing.assert_allclose(kept["value"], alone["value"], atol=1e-9)
+
+
+def test_the_order_of_stimuli_changes_no_yardstick() -> None:
+    subjects, layers = plant()
+    categories = _name_categories(layers)
+    order = np.random.default_rng(2).permutation(200)
+    shuffled = Layers(STIMULUS[order], {name: x[order] for name, x in layers.feature.items()})
+    first, second = (
+        measure_layers(subjects, one, OPTIONS, categories)[0] for one in (layers, shuffled)
+    )
+    np.testing.assert_allclose(first["value"], second["value"], atol=1e-9)
+
+
+def test_one_category_is_nothing_to_decode() -> None:
+    assert collect_categories({"a": "cat", "b": "n/a", "c": "cat"}) is None

@@ -1,0 +1,1 @@
+"""Paired differences between methods, and between backbones, with intervals and tests."""
