@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "load_method", "load_scores", "open_run"]
+__all__ = ["__version__", "get_method", "load_method", "load_scores", "open_run"]
 
 # What a notebook starts from; each name is imported when it is first used, so that
 # `import brainalign` costs nothing.
 _LAZY = {
+    "get_method": "brainalign.methods.registry",
     "load_method": "brainalign.methods.saved",
     "load_scores": "brainalign.notebook.scores",
     "open_run": "brainalign.notebook.run",
 }
 
 if TYPE_CHECKING:
+    from brainalign.methods.registry import get_method
     from brainalign.methods.saved import load_method
     from brainalign.notebook.run import open_run
     from brainalign.notebook.scores import load_scores
