@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from brainalign.methods.arrays import PairedResponses
     from brainalign.methods.method import Method
 
 # Folders of the stages and how many names lead to a published folder inside.
@@ -249,6 +250,64 @@ class Run:
             protocol=protocol,
             variant=variant,
         )
+
+    def pairs(
+        self,
+        method: str,
+        dataset: str,
+        backbone: str | None = None,
+        *,
+        split: str = "test",
+        fold: int = 0,
+        area: str = "all",
+    ) -> PairedResponses:
+        """Read stimuli and responses as a fitted method sees them: its features, normalised.
+
+        Parameters
+        ----------
+        method, dataset, backbone
+            As for `model`; a method that embeds images and responses.
+        split : {"train", "validation", "test"}
+            Which stimuli.
+        fold : int
+            The tested fold.
+        area : str
+            Whose units, as for `model`.
+
+        Returns
+        -------
+        pairs : PairedResponses
+            Of all subjects with units in the area; ready for ``method.predict``.
+
+        Raises
+        ------
+        InputError
+            The method takes other arrays, or a name is not there.
+        """
+        from brainalign.methods.pairs import read_image_experiment
+        from brainalign.methods.registry import METHODS
+        from brainalign.methods.weights import read_weights
+
+        folder = self.find("models", method, dataset, backbone)
+        _, description = read_weights(folder)
+        if METHODS[description["method"]].experiment != "brainalign.methods.image_alignment":
+            raise InputError(
+                "the method does not pair features of images with responses",
+                where=folder,
+                found=description["method"],
+                remedy="Make its arrays from run.stimuli, run.responses and run.features.",
+            )
+        experiment = read_image_experiment(
+            self.find("stimuli", dataset),
+            [self.find("responses", dataset, subject) for subject in description["units"]],
+            self.find("features", dataset, folder.name),
+            description["feature"],
+            description["normalisation"],
+        )
+        areas = experiment.divide_by_area()
+        if area not in areas:
+            raise self._refuse("area", area, list(areas), f"responses/{dataset}")
+        return areas[area].take_split(fold, split)
 
     def scores(self, table: str | None = None) -> pd.DataFrame:
         """Load all scores, or a table behind them; see :func:`brainalign.load_scores`."""
