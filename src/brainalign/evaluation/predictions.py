@@ -196,7 +196,7 @@ def _estimate_ceiling(group: xr.Dataset, seed: int, options: EvaluationOptions) 
         )
     joined = pd.concat(parts)
     joined["ceiling"] *= joined["weight"]
-    total = joined.groupby(["task", "metric"], sort=False)[["ceiling", "weight"]].sum()
+    total = joined.groupby(["task", "metric"], sort=False)[["ceiling", "weight"]].sum(min_count=1)
     return (total["ceiling"] / total["weight"]).rename("ceiling").reset_index()[columns]
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 
@@ -93,6 +94,28 @@ class PairedResponses:
         for responses in self.subjects:
             locate_stimuli(responses.stimulus, self.stimulus, where=responses.subject)
 
+    @classmethod
+    def from_arrays(
+        cls,
+        feature: np.ndarray,
+        response: np.ndarray | Mapping[str, np.ndarray],
+        *,
+        stimulus: np.ndarray | None = None,
+    ) -> Self:
+        """Pair features with responses row by row.
+
+        Parameters
+        ----------
+        feature : array of shape (n_stimuli, n_features)
+            One row per stimulus.
+        response : array of shape (n_stimuli, n_units), or mapping of str to such arrays
+            One row per stimulus, of the subject named ``subject`` or of several by their names.
+        stimulus : array of shape (n_stimuli,) of str, optional
+            Ids; numbers where None.
+        """
+        ids = name_stimuli(len(feature), stimulus)
+        return cls(ids, feature, name_subjects(response, ids))
+
     @property
     def n_features(self) -> int:
         """Number of features, before any selection."""
@@ -181,6 +204,45 @@ class PairedEmbedding:
                     "a bias does not fit its embedding", expected=(length,), found=bias.shape
                 )
 
+    def compute_compatibility(self) -> np.ndarray:
+        """Score every stimulus against every response.
+
+        Returns
+        -------
+        compatibility : array of shape (n_stimuli, n_responses), float64
+            See above; larger means a better match. Rows without a direction score 0 before biases.
+        """
+        first = self.stimulus_embedding.astype(np.float64)
+        second = self.response_embedding.astype(np.float64)
+        if self.similarity == "negative_half_squared_distance":
+            lengths = (first**2).sum(1)[:, np.newaxis] + (second**2).sum(1)
+            compatibility = first @ second.T - lengths / 2
+        else:
+            if self.similarity == "pearson":
+                first = first - first.mean(axis=1, keepdims=True)
+                second = second - second.mean(axis=1, keepdims=True)
+            compatibility = _normalise_rows(first) @ _normalise_rows(second).T
+        if self.stimulus_bias is not None:
+            compatibility += self.stimulus_bias[:, np.newaxis]
+        if self.response_bias is not None:
+            compatibility += self.response_bias
+        return np.asarray(compatibility)
+
+
+def name_stimuli(n_stimuli: int, stimulus: np.ndarray | None) -> np.ndarray:
+    """Give stimuli the ids that a user chose, or numbers."""
+    if stimulus is None:
+        return np.array([f"stimulus-{row:05d}" for row in range(n_stimuli)])
+    return np.asarray(stimulus, dtype=str)
+
+
+def name_subjects(
+    response: np.ndarray | Mapping[str, np.ndarray], stimulus: np.ndarray
+) -> tuple[SubjectResponses, ...]:
+    """Make responses with one row per stimulus, of one subject or of several by name."""
+    by_subject = response if isinstance(response, Mapping) else {"subject": response}
+    return tuple(SubjectResponses(name, rows, stimulus) for name, rows in by_subject.items())
+
 
 def locate_stimuli(wanted: np.ndarray, known: np.ndarray, *, where: str) -> np.ndarray:
     """Find the row of each stimulus by its id.
@@ -223,6 +285,11 @@ def _as_matrix(values: np.ndarray, name: str) -> np.ndarray:
             f"{name} is no filled matrix", expected="(rows, columns)", found=matrix.shape
         )
     return matrix
+
+
+def _normalise_rows(rows: np.ndarray) -> np.ndarray:
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)
 
 
 def _check_unique(ids: list[str], kind: str) -> None:

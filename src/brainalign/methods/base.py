@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,12 +9,9 @@ from typing import Self
 
 import numpy as np
 import pandas as pd
-from pydantic import ValidationError
 
-from brainalign.errors import InputError
 from brainalign.methods.arrays import PairedEmbedding, PairedResponses
 from brainalign.methods.method import Method
-from brainalign.methods.weights import read_weights, write_weights
 from brainalign.training.progress import Report
 
 
@@ -145,56 +141,20 @@ class AlignmentMethod(Method):
             The subject is unknown, a width is another one, or a kept unit is not finite.
         """
 
-    def save(self, folder: Path | str) -> None:
-        """Write weights and options into a folder.
+    def predict(
+        self, subject: str, feature: np.ndarray, response: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Say how well each stimulus and each response of one subject fit together.
 
         Parameters
         ----------
-        folder : path
-            Made where it is not there; gets ``weights.safetensors`` and ``options.json``.
-        """
-        options = self.options.model_dump(mode="json")
-        write_weights(Path(folder), self.get_weights(), {"method": self.name, "options": options})
-
-    @classmethod
-    def load(cls, folder: Path | str) -> Self:
-        """Read a fitted method from a folder.
-
-        Parameters
-        ----------
-        folder : path
-            As written by `save`.
+        subject, feature, response
+            As for `embed`.
 
         Returns
         -------
-        method : AlignmentMethod
-            Ready to embed.
-
-        Raises
-        ------
-        InputError
-            The folder holds another method, or options and weights do not fit together.
-        CorruptDataError
-            A file is damaged.
+        compatibility : dict of str to array of shape (n_stimuli, n_responses), float64
+            One per variant of matching; larger means a better match.
         """
-        weights, description = read_weights(Path(folder))
-        if description.get("method") != cls.name:
-            raise InputError(
-                "the folder holds another method",
-                where=folder,
-                expected=cls.name,
-                found=description.get("method"),
-                remedy="Load it with the class of that method.",
-            )
-        try:
-            # Strict models take lists for tuples from JSON text only.
-            options = cls.Options.model_validate_json(json.dumps(description.get("options")))
-        except ValidationError as error:
-            raise InputError(
-                f"options.json does not fit the method ({error.error_count()} problems)",
-                where=folder,
-                found=str(error.errors()[0]["msg"]),
-            ) from error
-        method = cls(options)
-        method.set_weights(weights)
-        return method
+        embedded = self.embed(subject, feature, response)
+        return {variant: pair.compute_compatibility() for variant, pair in embedded.items()}

@@ -32,7 +32,7 @@ class MethodEntry:
 
 METHODS: dict[str, MethodEntry] = {
     "mig_vis": MethodEntry(
-        "brainalign.methods.mig_vis.model:MIGVis",
+        "brainalign.methods.mig_vis.method:MIGVisMethod",
         "brainalign.methods.mig_vis.options:MIGVisOptions",
         "brainalign.methods.mig_vis.experiment",
     ),

@@ -9,7 +9,7 @@ from brainalign.errors import InputError
 from brainalign.methods.base import AlignmentMethod
 from brainalign.methods.clips.base import ClipMethod
 from brainalign.methods.labels.base import LabelMethod
-from brainalign.methods.mig_vis.model import MIGVis
+from brainalign.methods.mig_vis.method import MIGVisMethod
 from brainalign.methods.movies.base import RateMethod
 from brainalign.methods.registry import METHODS, get_method, get_method_options
 
@@ -17,7 +17,7 @@ BASES = {
     "brainalign.methods.image_alignment": AlignmentMethod,
     "brainalign.methods.labels.experiment": LabelMethod,
     "brainalign.methods.movies.experiment": RateMethod,
-    "brainalign.methods.mig_vis.experiment": MIGVis,
+    "brainalign.methods.mig_vis.experiment": MIGVisMethod,
     "brainalign.methods.clips.experiment": ClipMethod,
 }
 

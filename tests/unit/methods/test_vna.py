@@ -60,6 +60,7 @@ def test_a_saved_model_embeds_bitwise_the_same(tmp_path: Path):
     method.save(tmp_path)
     loaded = VNA.load(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "manifest.json",
         "options.json",
         "weights.safetensors",
     ]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
@@ -50,6 +51,58 @@ class Segments:
     tr_s: float
     text: np.ndarray | None = None
     feature_widths: tuple[int, ...] = ()
+
+    @classmethod
+    def from_runs(
+        cls,
+        bold: Mapping[str, np.ndarray],
+        video: Mapping[str, np.ndarray],
+        tr_s: float,
+        *,
+        roi: np.ndarray | None = None,
+    ) -> Self:
+        """Put runs one after the other.
+
+        Parameters
+        ----------
+        bold : mapping of str to array of shape (n_trs, n_voxels)
+            BOLD by run; from the first TR of the movie on, and possibly beyond its end.
+        video : mapping of str to array of shape (n_shown, n_features)
+            What the movie of the same run shows in each TR, at most as long.
+        tr_s : float
+            Time of a TR in s.
+        roi : array of shape (n_voxels,) of str, optional
+            Regions; None: ``all``.
+
+        Raises
+        ------
+        InputError
+            Runs differ, a movie is longer than its BOLD, or widths differ between runs.
+        """
+        if not bold or set(bold) != set(video):
+            raise InputError(
+                "every run needs BOLD and a movie",
+                expected=", ".join(sorted(bold)) or "a run",
+                found=", ".join(sorted(video)) or "none",
+            )
+        shown = []
+        for run, rows in bold.items():
+            beyond = len(rows) - len(video[run])
+            if beyond < 0:
+                raise InputError(
+                    "the movie is longer than its BOLD",
+                    where=f"run '{run}'",
+                    expected=f"at most {len(rows)} TRs",
+                    found=len(video[run]),
+                )
+            shown.append(np.pad(video[run], ((0, beyond), (0, 0)), constant_values=np.nan))
+        return cls(
+            segment=np.repeat(list(bold), [len(rows) for rows in bold.values()]),
+            bold=_stack(list(bold.values()), "BOLD"),
+            video=_stack(shown, "video"),
+            roi=np.full(next(iter(bold.values())).shape[1], "all") if roi is None else roi,
+            tr_s=tr_s,
+        )
 
     def __post_init__(self) -> None:
         n_rows = len(self.segment)
@@ -154,6 +207,17 @@ class ClipEmbedding:
     stimulus_code: np.ndarray | None = None
     response_code: np.ndarray | None = None
     codebook: np.ndarray | None = None
+
+
+def _stack(parts: Sequence[np.ndarray], name: str) -> np.ndarray:
+    widths = sorted({part.shape[1] for part in parts})
+    if len(widths) > 1:
+        raise InputError(
+            f"{name} has another width in another run",
+            expected=widths[0],
+            found=", ".join(map(str, widths[1:])),
+        )
+    return np.concatenate(parts).astype(np.float32)
 
 
 def find_window_starts(

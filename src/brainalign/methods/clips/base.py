@@ -9,7 +9,12 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from brainalign.methods.clips.arrays import ClipEmbedding, Segments
+from brainalign.methods.clips.arrays import (
+    ClipEmbedding,
+    Segments,
+    choose_disjoint,
+    find_window_starts,
+)
 from brainalign.methods.method import Method
 from brainalign.training.progress import Report
 
@@ -83,6 +88,36 @@ class ClipMethod(Method):
         device : {"auto", "cpu", "cuda"}
             Where to compute.
         """
+
+    def predict(
+        self, segments: Segments, starts: np.ndarray | None = None, device: str = "cpu"
+    ) -> np.ndarray:
+        """Say how well each window of the movie and each window of BOLD fit together.
+
+        Parameters
+        ----------
+        segments : Segments
+            With the voxels and features of the fit.
+        starts : array of shape (n_clips,), int64, optional
+            First row of each window; None: as many as fit without sharing a TR.
+        device : {"auto", "cpu", "cuda"}
+            Where to compute.
+
+        Returns
+        -------
+        similarity : array of shape (n_clips, n_clips), float32
+            Of windows of the movie (rows) and of BOLD; larger means a better match.
+        """
+        if starts is None:
+            every = find_window_starts(
+                segments,
+                self.options.window_trs,
+                self.options.n_lags,
+                self.options.smallest_recorded_share,
+            )
+            starts = every[choose_disjoint(every, segments, self.options.window_trs)]
+        embedded = self.embed(segments, starts, device)
+        return np.asarray(embedded.stimulus @ embedded.response.T)
 
     def describe_lags(self) -> dict[str, np.ndarray]:
         """Give the weight of each lag of the BOLD.

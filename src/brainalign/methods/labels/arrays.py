@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 
 from brainalign.errors import InputError
-from brainalign.methods.arrays import SubjectResponses
+from brainalign.methods.arrays import SubjectResponses, name_stimuli, name_subjects
 from brainalign.options import suggest_name
 
 
@@ -43,6 +44,46 @@ class LabelledResponses:
     area: Mapping[str, np.ndarray]
     target: Mapping[str, np.ndarray] = field(default_factory=dict)
     voxel_index: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    @classmethod
+    def from_arrays(
+        cls,
+        label: np.ndarray,
+        response: np.ndarray | Mapping[str, np.ndarray],
+        *,
+        area: np.ndarray | Mapping[str, np.ndarray] | None = None,
+        target: Mapping[str, np.ndarray] | None = None,
+        voxel_index: Mapping[str, np.ndarray] | None = None,
+        stimulus: np.ndarray | None = None,
+    ) -> Self:
+        """Pair labels with responses row by row.
+
+        Parameters
+        ----------
+        label : array of shape (n_stimuli, n_classes), bool
+            What each stimulus shows.
+        response : array of shape (n_stimuli, n_units), or mapping of str to such arrays
+            One row per stimulus, of the subject named ``subject`` or of several by their names.
+        area : array of shape (n_units,) of str, or mapping of str to such arrays, optional
+            Regions, the same for all subjects or by subject; None: one region ``all``.
+        target, voxel_index
+            As the attributes.
+        stimulus : array of shape (n_stimuli,) of str, optional
+            Ids; numbers where None.
+        """
+        subjects = name_subjects(response, name_stimuli(len(label), stimulus))
+        areas = {}
+        for one in subjects:
+            own = area.get(one.subject) if isinstance(area, Mapping) else area
+            areas[one.subject] = np.full(one.n_units, "all") if area is None else np.asarray(own)
+        return cls(
+            name_stimuli(len(label), stimulus),
+            label,
+            subjects,
+            areas,
+            {level: np.asarray(rows, np.float32) for level, rows in (target or {}).items()},
+            voxel_index or {},
+        )
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "stimulus", np.asarray(self.stimulus, dtype=str))

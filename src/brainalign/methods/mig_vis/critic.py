@@ -14,6 +14,7 @@ from brainalign.errors import InputError
 from brainalign.methods.image_prior.encoder import ImageEncoder
 from brainalign.methods.image_prior.reader import shift_images
 from brainalign.methods.mig_vis.options import CriticOptions
+from brainalign.methods.weights import Weights
 from brainalign.training.batches import draw_batches
 from brainalign.training.checkpoint import digest_content
 from brainalign.training.loop import train_module
@@ -122,6 +123,14 @@ class GroupCritics(nn.Module):
         """
         cosine = self.view_images(code, group) @ self.view_latents(latent, group).T
         return self.get_scale(group) * cosine
+
+    def take_trained(self) -> Weights:
+        """Copy all weights but those of a frozen encoder, which comes from its own folder."""
+        return {
+            name: value.cpu().numpy().copy()
+            for name, value in self.state_dict().items()
+            if not (self.is_frozen and name.startswith("encoder."))
+        }
 
 
 class CriticTask:

@@ -100,7 +100,7 @@ def fit_experiment(job: ExperimentJob) -> FittedExperiment:
                 is_edited = _is_edited(options, part) and seed in _list_edited_seeds(job, options)
                 if images and is_edited and _needs_critic(options, objective):
                     critics, bound = _fit_critics(job, options, part, model, images, seed)
-                    weights |= prefix_weights(_take_state(critics), f"{name}critics/")
+                    weights |= prefix_weights(critics.take_trained(), f"{name}critics/")
                     information[name] = [round(float(value), 4) for value in bound]
     description = {
         "method": job.method,
@@ -322,12 +322,3 @@ def _restore_critics(options: MIGVisOptions, workshop: Workshop, weights: Weight
     state = {key: torch.from_numpy(value.copy()) for key, value in weights.items()}
     critics.load_state_dict(state, strict=options.critic.encoder == "cnn")
     return critics.eval()
-
-
-def _take_state(critics: GroupCritics) -> Weights:
-    frozen = "encoder." if critics.is_frozen else None
-    return {
-        name: value.cpu().numpy().copy()
-        for name, value in critics.state_dict().items()
-        if frozen is None or not name.startswith(frozen)
-    }

@@ -14,7 +14,7 @@ import torch
 from brainalign.errors import InputError
 from brainalign.methods.mig_vis.arrays import GroupLabel, ResponseTable
 from brainalign.methods.mig_vis.module import GroupVAE, LabelShape
-from brainalign.methods.mig_vis.options import GroupVAEOptions, MIGVisOptions
+from brainalign.methods.mig_vis.options import GroupVAEOptions
 from brainalign.methods.mig_vis.penalties import SATURATION, measure_saturation
 from brainalign.methods.mig_vis.task import GroupVAETask, make_rows
 from brainalign.methods.weights import Weights, check_weights, prefix_weights, select_weights
@@ -52,9 +52,6 @@ class MIGVis:
     """
 
     name = "mig_vis"
-    # Of a whole experiment; latents alone need its part `vae`.
-    Options = MIGVisOptions
-    requirements = MIGVisOptions.requirements
 
     def __init__(self, options: GroupVAEOptions, groups: Sequence[slice]) -> None:
         self.options, self.groups = options, list(groups)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -37,6 +38,47 @@ class Movies:
     luminance: np.ndarray
     token: np.ndarray
     frame_rate: float
+
+    @classmethod
+    def from_frames(
+        cls,
+        luminance: np.ndarray,
+        frame_rate: float,
+        *,
+        movie: np.ndarray | None = None,
+        token: np.ndarray | None = None,
+        grid: int = 8,
+    ) -> Self:
+        """Make movies of plain frames.
+
+        Parameters
+        ----------
+        luminance : array of shape (n_frames, y, x)
+            In [0, 1].
+        frame_rate : float
+            Frames per second.
+        movie : array of shape (n_frames,) of str, optional
+            Movie of each frame; None: one movie.
+        token : array of shape (n_frames, n_patches, n_dimensions), optional
+            Tokens of a backbone; None: the pixels of ``grid`` x ``grid`` patches.
+        grid : int
+            Patches along each side; divides both sides of the frames.
+
+        Raises
+        ------
+        InputError
+            Frames are no (n_frames, y, x), or cannot be cut into the patches.
+        """
+        frames = np.asarray(luminance, dtype=np.float32)
+        if frames.ndim != 3 or 0 in frames.shape:
+            raise InputError(
+                "luminance is no stack of frames",
+                expected="(n_frames, y, x)",
+                found=f"shape {frames.shape}",
+                remedy="Take the mean over colour channels.",
+            )
+        names = np.full(len(frames), "movie") if movie is None else np.asarray(movie, dtype=str)
+        return cls(names, frames, cut_patches(frames, grid) if token is None else token, frame_rate)
 
     def __post_init__(self) -> None:
         n_frames = len(self.movie)
@@ -98,6 +140,40 @@ class Cells:
     rf_map: np.ndarray
     rf_center: np.ndarray
 
+    @classmethod
+    def from_arrays(cls, rf_map: np.ndarray, *, unit: np.ndarray | None = None) -> Self:
+        """Make cells of maps of their receptive fields; the centre is the centre of mass.
+
+        Parameters
+        ----------
+        rf_map : array of shape (n_units, y, x)
+            Not negative; all 0 for a cell without a receptive field.
+        unit : array of shape (n_units,) of str, optional
+            Ids; numbers where None.
+
+        Raises
+        ------
+        InputError
+            The maps are no (n_units, y, x), not finite, or negative.
+        """
+        maps = np.asarray(rf_map, dtype=np.float32)
+        if maps.ndim != 3 or 0 in maps.shape or not np.isfinite(maps).all() or maps.min() < 0:
+            raise InputError(
+                "receptive fields are no maps of finite numbers from 0 on",
+                expected="(n_units, y, x)",
+                found=f"shape {maps.shape}",
+            )
+        peak = maps.max(axis=(1, 2), keepdims=True)
+        total = maps.sum(axis=(1, 2))
+        center = np.full((len(maps), 2), np.nan)
+        has_field = total > 0
+        for axis, length in ((0, maps.shape[2]), (1, maps.shape[1])):
+            place = (np.arange(length) + 0.5) / length
+            profile = maps.sum(axis=axis + 1)
+            center[has_field, axis] = (profile @ place)[has_field] / total[has_field]
+        names = [f"cell-{row:04d}" for row in range(len(maps))] if unit is None else unit
+        return cls(np.asarray(names, dtype=str), maps / np.where(peak > 0, peak, 1), center)
+
 
 @dataclass(frozen=True)
 class RateTargets:
@@ -119,6 +195,37 @@ class RateTargets:
     rate: np.ndarray
     stretch: np.ndarray
 
+    @classmethod
+    def from_frames(cls, rate: np.ndarray, movies: Movies, chosen: np.ndarray) -> Self:
+        """Choose the frames of one split.
+
+        Parameters
+        ----------
+        rate : array of shape (n_frames, n_units)
+            Mean over trials in Hz at every frame of the movies; anything where not chosen.
+        movies : Movies
+            The frames.
+        chosen : array of shape (n_frames,), bool
+            Recorded frames of the split.
+
+        Raises
+        ------
+        InputError
+            The frames are not those of the movies, or none is chosen.
+        """
+        mask = np.asarray(chosen, dtype=bool)
+        if len(rate) != len(movies.movie) or mask.shape != (len(rate),):
+            raise InputError(
+                "rates and chosen frames do not fit the movies",
+                expected=f"{len(movies.movie)} frames",
+                found=f"{len(rate)} of rates, {mask.size} of the choice",
+            )
+        if not mask.any():
+            raise InputError("a split needs at least one frame", found="none chosen")
+        window = np.zeros(len(rate), dtype=np.int64)
+        kept = np.where(mask[:, np.newaxis], rate, 0).astype(np.float32)
+        return cls(kept, number_stretches(movies.movie, window, mask))
+
     def __post_init__(self) -> None:
         inside = self.rate[self.stretch >= 0]
         if not np.isfinite(inside).all():
@@ -134,6 +241,38 @@ class RateTargets:
     def frames(self) -> np.ndarray:
         """Rows of the frames that count, int64."""
         return np.flatnonzero(self.stretch >= 0)
+
+
+def cut_patches(luminance: np.ndarray, grid: int) -> np.ndarray:
+    """Cut frames into a grid of patches, whose pixels are the simplest of tokens.
+
+    Parameters
+    ----------
+    luminance : array of shape (n_frames, y, x)
+        Frames.
+    grid : int
+        Patches along each side.
+
+    Returns
+    -------
+    token : array of shape (n_frames, grid * grid, n_pixels), float32
+        Patches row by row.
+
+    Raises
+    ------
+    InputError
+        The sides cannot be divided.
+    """
+    n_frames, height, width = luminance.shape
+    if grid < 1 or height % grid or width % grid:
+        raise InputError(
+            "frames cannot be cut into equal patches",
+            expected=f"sides that {grid} divides",
+            found=f"{height} x {width} pixels",
+            remedy="Give another grid, or tokens of a backbone.",
+        )
+    patch = luminance.reshape(n_frames, grid, height // grid, grid, width // grid)
+    return patch.swapaxes(2, 3).reshape(n_frames, grid * grid, -1).astype(np.float32)
 
 
 def number_stretches(movie: np.ndarray, window: np.ndarray, chosen: np.ndarray) -> np.ndarray:

@@ -1,0 +1,36 @@
+"""The Python of the documentation runs as it stands, on a small finished run."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import matplotlib as mpl
+import pytest
+
+from notebook_run import build_notebook_run
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("workplace")
+    build_notebook_run(folder / "results")
+    shutil.copytree(folder / "results", folder / "results_before")
+    return folder
+
+
+@pytest.mark.parametrize(("chapter", "leaves"), [("python", "my_model"), ("scores", "top_1.svg")])
+def test_the_blocks_of_a_chapter_run_one_after_the_other(
+    chapter: str, leaves: str, workplace: Path, monkeypatch: pytest.MonkeyPatch
+):
+    mpl.use("agg")
+    monkeypatch.chdir(workplace)
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS / f"{chapter}.md").read_text(), re.DOTALL)
+    assert len(blocks) >= 3
+    names: dict[str, object] = {}
+    for number, block in enumerate(blocks, start=1):
+        exec(compile(block, f"{chapter}.md, block {number}", "exec"), names)
+    assert (workplace / leaves).exists()
