@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from markupsafe import Markup
+
 from brainalign.report.pictures import Picture
 
 
@@ -98,6 +100,31 @@ class Heading:
 
 
 @dataclass(frozen=True)
+class Code:
+    """Lines to be typed; they scroll inside their own frame where they are too wide."""
+
+    kind: ClassVar[str] = "code"
+    text: str
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A drawing whose parts are text and shapes of the page itself.
+
+    Attributes
+    ----------
+    markup : markupsafe.Markup
+        An SVG element with an accessible name; what it holds from data is escaped.
+    caption : str
+        What it shows.
+    """
+
+    kind: ClassVar[str] = "drawing"
+    markup: Markup
+    caption: str
+
+
+@dataclass(frozen=True)
 class FigureGroup:
     """Panels of one size side by side under one caption; on a phone below each other."""
 
@@ -135,7 +162,7 @@ class Details:
     blocks: Sequence[Block]
 
 
-Block = Table | Text | Bullets | Heading | FigureGroup | Thumbnails | Details
+Block = Table | Text | Bullets | Heading | Code | Drawing | FigureGroup | Thumbnails | Details
 
 
 @dataclass(frozen=True)

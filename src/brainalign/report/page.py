@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
-import jinja2
 import pandas as pd
-from markupsafe import Markup
 
-from brainalign import __version__
 from brainalign.evaluation.options import EvaluationOptions
 from brainalign.report.artifacts import Run
-from brainalign.report.blocks import Section, iterate_pictures
+from brainalign.report.blocks import Section
+from brainalign.report.document import Group, Page, render_page
 from brainalign.report.figures.style import assign_colours
 from brainalign.report.names import write_list
-from brainalign.report.pictures import Picture
 from brainalign.report.recordings import read_recordings, read_stimulus_sets
 from brainalign.report.score_table import HEADLINE, read_scores
 from brainalign.report.sections.backbones import compose_backbones, list_floors
@@ -36,25 +30,6 @@ from brainalign.report.sections.summary import compose_summary
 from brainalign.report.sections.training import compose_training
 from brainalign.report.sections.yardsticks import METHOD as YARDSTICK
 from brainalign.report.sections.yardsticks import compose_yardsticks
-
-_FOLDER = Path(__file__).parent
-_TEMPLATE, _STYLE_SHEET = "page.html", "page.css"
-
-
-@dataclass(frozen=True)
-class Page:
-    """The page and its figures.
-
-    Attributes
-    ----------
-    html : str
-        A document that needs no other file.
-    pictures : list of Picture
-        All its figures.
-    """
-
-    html: str
-    pictures: list[Picture]
 
 
 def compose_page(run: Run) -> Page:
@@ -77,21 +52,7 @@ def compose_page(run: Run) -> Page:
     sections = _compose_sections(run)
     datasets = run.list_datasets()
     title = f"Brain alignment of {write_list(datasets)}" if datasets else "An empty run"
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    html = environment.get_template(_TEMPLATE).render(
-        title=title,
-        version=__version__,
-        sections=sections,
-        style=Markup((_FOLDER / _STYLE_SHEET).read_text(encoding="utf-8")),
-    )
-    pictures = [picture for one in sections for picture in iterate_pictures(one.blocks)]
-    return Page(html, pictures)
+    return render_page(title, [Group("Contents", sections)])
 
 
 def _compose_sections(run: Run) -> list[Section]:
