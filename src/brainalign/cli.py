@@ -91,6 +91,7 @@ VERBS: dict[str, Verb] = {
         "run_verify",
     ),
     "validate": Verb("brainalign.config.validate_command", "list problems of config and data"),
+    "matrix": Verb("brainalign.config.matrix_command", "say which method runs on which data set"),
 }
 
 

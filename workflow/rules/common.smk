@@ -11,6 +11,7 @@ import brainalign.sorting
 from brainalign.code_digest import compute_code_digest
 from brainalign.config import job_options
 from brainalign.config.load import load_config
+from brainalign.config.pairs import find_wrong_pairs
 from brainalign.config.plan import Plan
 from brainalign.errors import BrainalignError
 from brainalign.evaluation.registry import list_scorer_modules
@@ -25,12 +26,22 @@ def load_checked_config():
     return load_config(paths, settings.config)
 
 
+def stop_at_wrong_pairs(plan):
+    """Stop before the first job at methods that do not fit their data sets, all of them listed."""
+    problems = list(find_wrong_pairs(plan.config, plan))
+    for problem in problems:
+        print(f"brainalign: {problem}", file=sys.stderr)
+    if problems:
+        sys.exit(problems[0].exit_code)
+
+
 def make_plan():
     """Derive what to run; data that cannot be listed stops the workflow with one line."""
     try:
         plan = Plan(load_checked_config())
         # Lists subjects now: an error inside a rule would come with a traceback.
         plan.list_targets()
+        stop_at_wrong_pairs(plan)
         return plan
     except BrainalignError as error:
         print(f"brainalign: {error}", file=sys.stderr)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from brainalign.config.models import Config
+from brainalign.config.pairs import find_wrong_pairs
 from brainalign.config.plan import Plan
 from brainalign.errors import BrainalignError, InputError, ResourceError
 from brainalign.features.options import PretrainedOptions
-from brainalign.methods.registry import get_method_options
 from brainalign.raw.fmri_options import FMRIDatasetOptions, FMRIVolumeOptions
 from brainalign.raw.images import resize_image
 from brainalign.raw.movies import MovieCollection, RawMovieDataset
@@ -49,7 +49,7 @@ def validate_experiment(config: Config) -> Iterator[Finding]:
     """
     plan = Plan(config)
     yield from _check_results_folder(Path(config.results))
-    yield from _check_methods(config)
+    yield from find_wrong_pairs(config, plan)
     for name in sorted({backbone for _, backbone in plan.features}):
         yield from _check_backbone(name, config)
     for name in sorted(set(config.datasets) - set(plan.datasets)):
@@ -72,24 +72,6 @@ def _check_results_folder(folder: Path) -> Iterator[Finding]:
             where=existing,
             remedy="Choose a results folder you may write to.",
         )
-
-
-def _check_methods(config: Config) -> Iterator[Finding]:
-    """Compare what methods need with the design of the data sets."""
-    for row, experiment in enumerate(config.experiments):
-        for name in experiment.methods:
-            registered = str(getattr(config.methods[name], "method", name))
-            # Options of methods carry their requirements; the base of all options has none.
-            needed = cast(Any, get_method_options(registered)).requirements.design
-            for dataset in experiment.datasets:
-                design = config.datasets[dataset].design
-                if design != needed:
-                    yield InputError(
-                        f"method '{name}' does not fit data set '{dataset}'",
-                        where=f"experiments[{row}]",
-                        expected=f"a design of {needed}",
-                        found=design,
-                    )
 
 
 def _check_backbone(name: str, config: Config) -> Iterator[Finding]:

@@ -29,6 +29,10 @@ class RecordedDataset(Options):
         """List the subjects that will be simulated, sorted; none for recordings of others."""
         return sorted(self.get_simulation().subjects) if self.is_simulated else []
 
+    def knows_labels(self) -> bool | None:
+        """Tell whether stimuli have labels; None where only their table can tell."""
+        return True if self.is_simulated else None
+
     def describe_responses(self) -> dict[str, Any]:
         """Describe what methods must know of the responses: normalisation and areas of images.
 

@@ -14,7 +14,10 @@ class RidgeDelaysOptions(ClipOptions):
     """Ridge regression with a finite impulse response over the lags (himalaya)."""
 
     requirements: ClassVar[Requirements] = Requirements(
-        design="movies", subjects="one", predictions=("embedding",)
+        design="movies",
+        subjects="one",
+        predictions=("embedding",),
+        modalities=("fmri", "fmri_responses"),
     )
 
     direction: Literal["encoding", "decoding"] = Field(

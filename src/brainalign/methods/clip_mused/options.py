@@ -20,7 +20,11 @@ class CLIPMusedOptions(RegionNetworkOptions):
     """One network for all subjects, who differ in two tokens; CLIP guides what these hold."""
 
     requirements: ClassVar[Requirements] = Requirements(
-        design="images", subjects="many", predictions=("label", "embedding")
+        design="images",
+        subjects="many",
+        predictions=("label", "embedding"),
+        min_subjects=2,
+        needs_labels=True,
     )
     presets: ClassVar[Presets] = {
         "small": SMALL_BUDGET,

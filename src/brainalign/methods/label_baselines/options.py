@@ -17,8 +17,15 @@ from brainalign.methods.presets import Presets
 from brainalign.methods.requirements import Requirements
 from brainalign.options import Options
 
-_ONE = Requirements(design="images", subjects="one", predictions=("label",))
-_MANY = Requirements(design="images", subjects="many", predictions=("label",))
+_ONE = Requirements(design="images", subjects="one", predictions=("label",), needs_labels=True)
+# On one subject alone they are another baseline of this table.
+_MANY = Requirements(
+    design="images",
+    subjects="many",
+    predictions=("label",),
+    min_subjects=2,
+    needs_labels=True,
+)
 _PRESET: Any = Field(
     default="small",
     description="Where values that are not given come from: 'small' (seconds on a CPU) or 'paper' "

@@ -24,7 +24,10 @@ class NeuroAlignOptions(ClipOptions, TrainingOptions):
     """
 
     requirements: ClassVar[Requirements] = Requirements(
-        design="movies", subjects="one", predictions=("embedding", "code")
+        design="movies",
+        subjects="one",
+        predictions=("embedding", "code"),
+        modalities=("fmri", "fmri_responses"),
     )
     presets: ClassVar[Presets] = {
         "small": {

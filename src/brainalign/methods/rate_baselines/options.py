@@ -11,7 +11,9 @@ from brainalign.methods.presets import Presets, fill_from_preset
 from brainalign.methods.requirements import Requirements
 from brainalign.training.options import TrainingOptions
 
-RATE_REQUIREMENTS = Requirements(design="movies", subjects="one", predictions=("response",))
+RATE_REQUIREMENTS = Requirements(
+    design="movies", subjects="one", predictions=("response",), modalities=("spikes",)
+)
 
 
 class MeanRateOptions(MovieOptions):

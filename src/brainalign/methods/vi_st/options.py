@@ -43,7 +43,7 @@ class ViSTOptions(MovieOptions, TrainingOptions):
     """
 
     requirements: ClassVar[Requirements] = Requirements(
-        design="movies", subjects="one", predictions=("response",)
+        design="movies", subjects="one", predictions=("response",), modalities=("spikes",)
     )
     presets: ClassVar[Presets] = {
         "small": {

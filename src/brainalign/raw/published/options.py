@@ -86,6 +86,10 @@ class NSDDataset(PublishedVoxelDataset):
         "picture.",
     )
 
+    def knows_labels(self) -> bool:
+        """Tell whether stimuli have labels: those of COCO's annotations."""
+        return bool(self.annotations)
+
     @model_validator(mode="after")
     def _check_regions(self) -> NSDDataset:
         if self.mask is None and not self.regions:
@@ -180,3 +184,7 @@ class HCPMoviesDataset(PublishedVoxelDataset):
     stimuli: MovieFrameStimuliOptions = Field(
         MovieFrameStimuliOptions(), description="Decoding and split of stimuli."
     )
+
+    def knows_labels(self) -> bool:
+        """Tell whether stimuli have labels: those published with the movies."""
+        return self.labels is not None
