@@ -16,7 +16,7 @@ from brainalign.stores.manifest import Manifest, read_manifest
 from brainalign.stores.verify import list_published_folders
 
 # Stages that other stages read but the report does not: only their provenance is shown.
-_UPSTREAM_FOLDERS = ("raw", "electrodes", "priors", "scores")
+_UPSTREAM_FOLDERS = ("raw", "electrodes", "listings", "preprocessed", "priors", "scores")
 
 
 @dataclass(frozen=True)

@@ -93,10 +93,11 @@ class Bullets:
 
 @dataclass(frozen=True)
 class Heading:
-    """A heading inside a section."""
+    """A heading inside a section, with its address within the page if it has one."""
 
     kind: ClassVar[str] = "heading"
     text: str
+    anchor: str = ""
 
 
 @dataclass(frozen=True)
