@@ -88,7 +88,7 @@ def _name_section(section: Section, methods: set[str]) -> Section:
 
 
 def _find_dataset(block: Block, datasets: Sequence[str]) -> int | None:
-    """Number of the data set that a heading is about, alone or before a comma."""
+    """Give the number of the data set that a heading is about, alone or before a comma."""
     if not isinstance(block, Heading):
         return None
     for number, name in enumerate(datasets):

@@ -12,9 +12,10 @@ from brainalign.report.artifacts import Artifact
 from brainalign.report.names import write_count, write_list, write_seconds
 
 # In units of the drawing: as wide as a phone, so that its text stays legible there.
-_WIDTH, _BOX_WIDTH, _BOX_HEIGHT, _GAP_Y = 380, 112, 42, 34
-_PER_ROW = 3
-_NAME_SIZE, _NOTE_SIZE = 13, 10.5
+_WIDTH, _BOX_WIDTH, _BOX_HEIGHT, _GAP_Y = 380, 88, 40, 36
+_PER_ROW = 4
+_NAME_SIZE, _NOTE_SIZE = 12, 10
+_MARGIN = 3
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Stage:
     @property
     def note(self) -> str:
         """Count and time, for readers."""
-        cost = "time not recorded" if self.wall_s is None else write_seconds(self.wall_s)
+        cost = "no time" if self.wall_s is None else write_seconds(self.wall_s)
         return f"{self.n_artifacts} · {cost}"
 
 
@@ -149,7 +150,9 @@ def draw_workflow(artifacts: Sequence[Artifact], results: Path) -> Markup | None
     places = _place(sources)
     height = max(y for _, y in places.values()) + _BOX_HEIGHT + 4
     arrows = [
-        _draw_arrow(places[source], places[name]) for name, own in sources.items() for source in own
+        _draw_arrow(places[source], places[name], list(places.values()))
+        for name, own in sources.items()
+        for source in own
     ]
     boxes = [_draw_box(stages[name], *place) for name, place in places.items()]
     described = "; ".join(f"{name} from {write_list(own)}" for name, own in sources.items() if own)
@@ -179,31 +182,65 @@ def _place(sources: Mapping[str, Sequence[str]]) -> dict[str, tuple[float, float
     for depth in sorted(set(level.values())):
         names = [name for name in sources if level[name] == depth]
         rows += [names[start : start + _PER_ROW] for start in range(0, len(names), _PER_ROW)]
-    places = {}
+    places: dict[str, tuple[float, float]] = {}
     for number, names in enumerate(rows):
         step = _WIDTH / len(names)
-        for column, name in enumerate(names):
+        means = {name: _average(name, sources, places) for name in names}
+        for column, name in enumerate(sorted(names, key=means.__getitem__)):
             x = step * (column + 0.5) - _BOX_WIDTH / 2
             places[name] = (x, 2 + number * (_BOX_HEIGHT + _GAP_Y))
     return places
 
 
-def _draw_arrow(start: tuple[float, float], end: tuple[float, float]) -> str:
+def _average(
+    name: str,
+    sources: Mapping[str, Sequence[str]],
+    places: Mapping[str, tuple[float, float]],
+) -> float:
+    """Give the mean place of the sources, so that arrows cross little; the middle without sources."""
+    own = [places[source][0] for source in sources[name]]
+    return sum(own) / len(own) if own else _WIDTH / 2
+
+
+def _draw_arrow(
+    start: tuple[float, float], end: tuple[float, float], places: Sequence[tuple[float, float]]
+) -> str:
+    """Draw a curve to the next row; a longer way first goes straight down beside the boxes."""
     x, y = start[0] + _BOX_WIDTH / 2, start[1] + _BOX_HEIGHT
     goal_x, goal_y = end[0] + _BOX_WIDTH / 2, end[1]
-    bend = (goal_y - y) / 2
-    return (
-        f'<path class="arrow" marker-end="url(#workflow-arrow)" d="M{x:.1f} {y:.1f} '
-        f'C{x:.1f} {y + bend:.1f} {goal_x:.1f} {goal_y - bend:.1f} {goal_x:.1f} {goal_y:.1f}"/>'
+    path = f"M{x:.1f} {y:.1f}"
+    passed = [left for left, top in places if start[1] < top < goal_y]
+    if passed:
+        lane = _find_lane(x, passed)
+        first, last = y + _GAP_Y, goal_y - _GAP_Y
+        path += _bend(x, y, lane, first) + f" L{lane:.1f} {last:.1f}"
+        x, y = lane, last
+    path += _bend(x, y, goal_x, goal_y)
+    return f'<path class="arrow" marker-end="url(#workflow-arrow)" d="{path}"/>'
+
+
+def _bend(x: float, y: float, goal_x: float, goal_y: float) -> str:
+    middle = (y + goal_y) / 2
+    return f" C{x:.1f} {middle:.1f} {goal_x:.1f} {middle:.1f} {goal_x:.1f} {goal_y:.1f}"
+
+
+def _find_lane(x: float, passed: Sequence[float]) -> float:
+    """Give the place nearest to x that no passed box covers; x itself where all are covered."""
+    lanes = sorted(range(2, _WIDTH - 1), key=lambda lane: abs(lane - x))
+    free = (
+        float(lane)
+        for lane in lanes
+        if not any(left - _MARGIN < lane < left + _BOX_WIDTH + _MARGIN for left in passed)
     )
+    return next(free, x)
 
 
 def _draw_box(stage: Stage, x: float, y: float) -> str:
     middle = x + _BOX_WIDTH / 2
     return (
         f'<rect x="{x:.1f}" y="{y:.1f}" width="{_BOX_WIDTH}" height="{_BOX_HEIGHT}" rx="6"/>'
-        f'<text x="{middle:.1f}" y="{y + 18:.1f}" font-size="{_NAME_SIZE}">'
+        f'<text x="{middle:.1f}" y="{y + 17:.1f}" font-size="{_NAME_SIZE}">'
         f"{escape(stage.name)}</text>"
-        f'<text class="muted" x="{middle:.1f}" y="{y + 33:.1f}" font-size="{_NOTE_SIZE}">'
+        f'<text class="muted" x="{middle:.1f}" y="{y + 31:.1f}" font-size="{_NOTE_SIZE}">'
         f"{escape(stage.note)}</text>"
     )
