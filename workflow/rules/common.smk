@@ -11,6 +11,7 @@ import brainalign.sorting
 from brainalign.code_digest import compute_code_digest
 from brainalign.config import job_options
 from brainalign.config.load import load_config
+from brainalign.config.matrix import compose_matrix
 from brainalign.config.pairs import find_wrong_pairs
 from brainalign.config.plan import Plan
 from brainalign.errors import BrainalignError
@@ -353,6 +354,14 @@ def get_score_stores(wildcards):
 def get_report_inputs(wildcards):
     """Everything that the page shows."""
     return PLAN.list_report_inputs()
+
+
+def get_matrix(wildcards):
+    """Which methods can run on which data sets and why, for the overview of the page."""
+    matrix = {}
+    for row in compose_matrix(CONFIG).itertuples():
+        matrix.setdefault(row.dataset, {})[row.method] = [row.state, row.reason]
+    return json.dumps(matrix, sort_keys=True)
 
 
 def get_results_folder(wildcards):

@@ -22,8 +22,9 @@ rule report:
         runtime=30,
     params:
         results=get_results_folder,
+        matrix=get_matrix,
         code=get_code("brainalign.report.command"),
         page=get_page_digest,
     shell:
         "brainalign report --results {params.results:q} --inputs {input:q}"
-        " --output {output.report:q} > {log:q} 2>&1"
+        " --matrix {params.matrix:q} --output {output.report:q} > {log:q} 2>&1"

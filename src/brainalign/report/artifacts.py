@@ -16,7 +16,7 @@ from brainalign.stores.manifest import Manifest, read_manifest
 from brainalign.stores.verify import list_published_folders
 
 # Stages that other stages read but the report does not: only their provenance is shown.
-_UPSTREAM_FOLDERS = ("raw", "electrodes", "priors", "scores")
+_UPSTREAM_FOLDERS = ("raw", "electrodes", "listings", "preprocessed", "priors", "scores")
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def read_run(paths: Iterable[Path], results: Path) -> Run:
     """
     run = Run(results=results)
     for path in paths:
-        _file(run, Artifact(path, read_manifest(path)))
+        file_artifact(run, Artifact(path, read_manifest(path)))
     run.upstream = _find_upstream(run, results)
     return run
 
@@ -195,9 +195,17 @@ def _convert_decode_errors(where: Path) -> Iterator[None]:
         ) from error
 
 
-def _file(run: Run, artifact: Artifact) -> None:
+def file_artifact(run: Run, artifact: Artifact) -> None:
+    """Put a published folder into its place in a run.
+
+    Raises
+    ------
+    InputError
+        If it is of no kind that a run has a place for, or the place is taken.
+    """
     kind = artifact.manifest.kind
-    parents = [*artifact.path.resolve().parts[-3:-1], artifact.name]
+    # A store may lie anywhere; names that its path does not give are empty.
+    parents = [*["", "", *artifact.path.resolve().parts[1:-1]][-2:], artifact.name]
     shelves: dict[str, tuple[dict[Any, Artifact], Any]] = {
         "stimuli": (run.stimuli, artifact.name),
         "responses": (run.responses, tuple(parents[-2:])),

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from markupsafe import Markup
+
 from brainalign.report.pictures import Picture
 
 
@@ -91,10 +93,36 @@ class Bullets:
 
 @dataclass(frozen=True)
 class Heading:
-    """A heading inside a section."""
+    """A heading inside a section, with its address within the page if it has one."""
 
     kind: ClassVar[str] = "heading"
     text: str
+    anchor: str = ""
+
+
+@dataclass(frozen=True)
+class Code:
+    """Lines to be typed; they scroll inside their own frame where they are too wide."""
+
+    kind: ClassVar[str] = "code"
+    text: str
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A drawing whose parts are text and shapes of the page itself.
+
+    Attributes
+    ----------
+    markup : markupsafe.Markup
+        An SVG element with an accessible name; what it holds from data is escaped.
+    caption : str
+        What it shows.
+    """
+
+    kind: ClassVar[str] = "drawing"
+    markup: Markup
+    caption: str
 
 
 @dataclass(frozen=True)
@@ -135,7 +163,7 @@ class Details:
     blocks: Sequence[Block]
 
 
-Block = Table | Text | Bullets | Heading | FigureGroup | Thumbnails | Details
+Block = Table | Text | Bullets | Heading | Code | Drawing | FigureGroup | Thumbnails | Details
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 
@@ -22,6 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="published stores and folders that the page shows",
     )
+    parser.add_argument(
+        "--matrix",
+        metavar="JSON",
+        default="{}",
+        help="which methods can run on which data sets: {data set: {method: [state, reason]}}",
+    )
     parser.add_argument("--output", type=Path, required=True, help="folder of the page")
 
 
@@ -29,11 +36,15 @@ def run(arguments: argparse.Namespace) -> None:
     """Publish the page and a copy of each figure."""
     from brainalign.report.artifacts import read_run
     from brainalign.report.page import compose_page
+    from brainalign.report.sections.matrix import read_matrix
     from brainalign.stores.provenance import ProvenanceRecorder
     from brainalign.stores.publish import publish_folder
 
-    recorder = ProvenanceRecorder("report", {}, {str(path): path for path in arguments.inputs})
-    page = compose_page(read_run(arguments.inputs, arguments.results))
+    matrix = read_matrix(arguments.matrix)
+    options = {"matrix": json.loads(arguments.matrix)}
+    inputs = {str(path): path for path in arguments.inputs}
+    recorder = ProvenanceRecorder("report", options, inputs)
+    page = compose_page(read_run(arguments.inputs, arguments.results), matrix)
     with publish_folder(arguments.output, "report", recorder.record) as draft:
         (draft / "index.html").write_text(page.html, encoding="utf-8")
         (draft / "figures").mkdir()

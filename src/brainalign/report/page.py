@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
-import jinja2
 import pandas as pd
-from markupsafe import Markup
 
-from brainalign import __version__
 from brainalign.evaluation.options import EvaluationOptions
 from brainalign.report.artifacts import Run
-from brainalign.report.blocks import Section, iterate_pictures
+from brainalign.report.blocks import Heading, Section
+from brainalign.report.document import Group, Page, render_page
 from brainalign.report.figures.style import assign_colours
 from brainalign.report.names import write_list
-from brainalign.report.pictures import Picture
+from brainalign.report.navigation import group_sections, locate_part
 from brainalign.report.recordings import read_recordings, read_stimulus_sets
 from brainalign.report.score_table import HEADLINE, read_scores
 from brainalign.report.sections.backbones import compose_backbones, list_floors
@@ -23,6 +18,7 @@ from brainalign.report.sections.brain_maps import compose_brain_maps
 from brainalign.report.sections.clips import compose_clips
 from brainalign.report.sections.comparison import compose_comparison
 from brainalign.report.sections.labels import compose_labels
+from brainalign.report.sections.matrix import Matrix, compose_matrix_section
 from brainalign.report.sections.mig_vis import compose_mig_vis
 from brainalign.report.sections.movies import compose_movies
 from brainalign.report.sections.provenance import compose_provenance
@@ -38,33 +34,16 @@ from brainalign.report.sections.training import compose_training
 from brainalign.report.sections.yardsticks import METHOD as YARDSTICK
 from brainalign.report.sections.yardsticks import compose_yardsticks
 
-_FOLDER = Path(__file__).parent
-_TEMPLATE, _STYLE_SHEET = "page.html", "page.css"
 
-
-@dataclass(frozen=True)
-class Page:
-    """The page and its figures.
-
-    Attributes
-    ----------
-    html : str
-        A document that needs no other file.
-    pictures : list of Picture
-        All its figures.
-    """
-
-    html: str
-    pictures: list[Picture]
-
-
-def compose_page(run: Run) -> Page:
+def compose_page(run: Run, matrix: Matrix | None = None) -> Page:
     """Draw all figures and fill the template.
 
     Parameters
     ----------
     run : Run
         Published folders; every part may be missing.
+    matrix : mapping of Pair to State, optional
+        Which pairs of method and data set the configuration plans, allows or refuses.
 
     Raises
     ------
@@ -75,28 +54,35 @@ def compose_page(run: Run) -> Page:
     -----
     The same folders give the same page.
     """
-    sections = _compose_sections(run)
     datasets = run.list_datasets()
     title = f"Brain alignment of {write_list(datasets)}" if datasets else "An empty run"
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    html = environment.get_template(_TEMPLATE).render(
-        title=title,
-        version=__version__,
-        sections=sections,
-        style=Markup((_FOLDER / _STYLE_SHEET).read_text(encoding="utf-8")),
-    )
-    pictures = [picture for one in sections for picture in iterate_pictures(one.blocks)]
-    return Page(html, pictures)
-
-
-def _compose_sections(run: Run) -> list[Section]:
     scores = read_scores(run)
+    groups = group_sections(_compose_sections(run, scores), datasets, run.list_methods())
+    overview = compose_matrix_section(run, scores, matrix or {}, _Locator(groups, datasets))
+    if overview is not None:
+        groups[0] = Group(groups[0].title, [*groups[0].sections, overview])
+    return render_page(title, groups)
+
+
+class _Locator:
+    """Finds the address of what a section says of a data set; empty where it says nothing."""
+
+    def __init__(self, groups: list[Group], datasets: list[str]) -> None:
+        self._numbers = {name: number for number, name in enumerate(datasets)}
+        self._known = {
+            block.anchor
+            for group in groups
+            for section in group.sections
+            for block in section.blocks
+            if isinstance(block, Heading)
+        }
+
+    def __call__(self, section: str, dataset: str) -> str:
+        address = locate_part(section, self._numbers.get(dataset, -1))
+        return f"#{address}" if address in self._known else ""
+
+
+def _compose_sections(run: Run, scores: pd.DataFrame | None) -> list[Section]:
     recordings = read_recordings(run)
     floors = list_floors(run)
     sections = [

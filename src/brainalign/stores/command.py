@@ -65,7 +65,9 @@ def run_verify(arguments: argparse.Namespace) -> int:
 
 def add_inspect_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``brainalign inspect``."""
-    parser.add_argument("path", metavar="PATH", type=Path, help="a published store or folder")
+    parser.add_argument(
+        "path", metavar="PATH", type=Path, help="a published store or folder, or a file"
+    )
     parser.add_argument(
         "--no-statistics",
         dest="statistics",

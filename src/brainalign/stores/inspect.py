@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from brainalign.stores.contracts import CONTRACTS
+from brainalign.stores.inspect_file import describe_file
 from brainalign.stores.inspect_folder import describe_folder_content, format_size
 from brainalign.stores.manifest import Manifest, read_manifest
 from brainalign.stores.read import iterate_blocks, open_store
@@ -26,7 +27,8 @@ def describe_store(path: Path, statistics: bool = True) -> str:
     Parameters
     ----------
     path : Path
-        A store of any kind, or a published folder of raw data, a backbone, a model or a report.
+        A store of any kind, a published folder of raw data, a backbone, a model or a report, or
+        one file, such as a table or a log.
     statistics : bool
         Whether to read all values for minimum, mean, maximum, standard deviation and the share
         that is missing. They are read block by block, so memory stays bounded.
@@ -49,6 +51,9 @@ def describe_store(path: Path, statistics: bool = True) -> str:
     Does not recompute checksums; ``brainalign verify`` does.
     """
     path = Path(path)
+    if path.is_file():
+        described = "\n".join(describe_file(path, str(path)))
+        return described or f"{path}  {format_size(path.stat().st_size)}"
     manifest = read_manifest(path)
     lines = [*_describe_header(path, manifest), *_describe_provenance(manifest.provenance)]
     if manifest.kind in CONTRACTS:

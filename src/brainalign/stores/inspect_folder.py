@@ -13,11 +13,14 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from brainalign.errors import CorruptDataError
+from brainalign.stores.inspect_file import choose_examples, describe_file
 from brainalign.stores.manifest import Manifest
 
 _KIB = 1024
 _SIZE_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _MAX_TENSORS = 200
+_EXAMPLES = 3
+_SHOWN = frozenset({"options.json", "config.json", "training.csv"})
 
 
 def describe_folder_content(path: Path, manifest: Manifest, statistics: bool) -> Iterator[str]:
@@ -35,8 +38,8 @@ def describe_folder_content(path: Path, manifest: Manifest, statistics: bool) ->
     Yields
     ------
     line : str
-        Weights with shapes, types and norms; options; a summary of the training; and all files
-        by suffix.
+        Weights with shapes, types and norms; options; a summary of the training; the first
+        tables, arrays, volumes and recordings; and all files by suffix.
 
     Raises
     ------
@@ -51,7 +54,18 @@ def describe_folder_content(path: Path, manifest: Manifest, statistics: bool) ->
             yield from _describe_options(path, name)
         elif file.name == "training.csv":
             yield from _describe_training(path, name)
+    yield from _describe_examples(path, manifest)
     yield from _count_by_suffix(manifest)
+
+
+def _describe_examples(path: Path, manifest: Manifest) -> Iterator[str]:
+    """Describe the first files of each ending; what is shown above is not repeated."""
+    names = [name for name in sorted(manifest.files) if PurePosixPath(name).name not in _SHOWN]
+    chosen, n_left = choose_examples(names, _EXAMPLES)
+    for name in chosen:
+        yield from describe_file(path / name, name)
+    for ending, count in n_left.items():
+        yield f"... and {count} more {ending} files"
 
 
 def format_size(n_bytes: int) -> str:

@@ -10,10 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from brainalign.report.artifacts import Artifact, Run
-from brainalign.report.blocks import Block, Cell, Row, Section, Table, Text
+from brainalign.report.blocks import Block, Cell, Drawing, Row, Section, Table, Text
 from brainalign.report.names import MISSING, write_count, write_memory, write_seconds
+from brainalign.report.opening import list_imports, write_opener
+from brainalign.report.workflow_graph import draw_workflow
 
 _DIGEST_LENGTH = 10
+_GRAPH_CAPTION = (
+    "Folders of the results in the order of the data, from the inputs that the manifests name: "
+    "number of artifacts and wall time of their jobs one after the other. Arrows that a longer way "
+    "implies are left out."
+)
 _PACKAGES = (
     "brainalign",
     "numpy",
@@ -26,16 +33,6 @@ _PACKAGES = (
     "matplotlib",
     "snakemake",
 )
-# Groups need a tree; what lies in the root opens as one data set.
-_OPENERS = {
-    "stimuli": 'xr.open_zarr("{path}")',
-    "responses": 'xr.open_zarr("{path}")',
-    "features": 'xr.open_datatree("{path}", engine="zarr")',
-    "predictions": 'xr.open_datatree("{path}", engine="zarr")',
-    "scores": 'xr.open_zarr("{path}", group="table")',
-    "model": 'pd.read_csv("{path}/training.csv")',
-    "backbone": 'AutoModel.from_pretrained("{path}")',
-}
 
 
 def compose_provenance(run: Run) -> Section:
@@ -47,13 +44,16 @@ def compose_provenance(run: Run) -> Section:
         Its published folders.
     """
     artifacts = run.list_artifacts()
-    blocks: list[Block] = [
-        Text(_describe_cost(artifacts)),
+    drawing = draw_workflow(artifacts, run.results)
+    blocks: list[Block] = [Text(_describe_cost(artifacts))]
+    if drawing is not None:
+        blocks.append(Drawing(drawing, _GRAPH_CAPTION))
+    blocks += [
         _tabulate_artifacts(artifacts, run.results),
         Text(
-            "The lines that open an artifact need import xarray as xr, import pandas as pd, or "
-            "from transformers import AutoModel. brainalign inspect PATH prints what any of them "
-            "holds, brainalign verify PATH recomputes its checksums."
+            f"The lines that open an artifact need one of: {'; '.join(list_imports())}. "
+            "brainalign inspect PATH prints what any of them holds, brainalign open PATH writes a "
+            "page of it, brainalign verify PATH recomputes its checksums."
         ),
         _tabulate_versions(artifacts),
     ]
@@ -63,7 +63,8 @@ def compose_provenance(run: Run) -> Section:
 def _describe_cost(artifacts: Sequence[Artifact]) -> str:
     runs = [run for artifact in artifacts if (run := artifact.provenance.get("run"))]
     if not runs:
-        return f"{write_count(len(artifacts), 'artifact')}; none records what it cost."
+        count = write_count(len(artifacts), "artifact")
+        return f"{count}; time, memory and energy: not recorded."
     wall = sum(float(run.get("wall_s", 0)) for run in runs)
     cpu = sum(float(run.get("cpu_s", 0)) for run in runs)
     peak = max(float(run.get("peak_memory_mb", 0)) for run in runs)
@@ -80,7 +81,7 @@ def _describe_cost(artifacts: Sequence[Artifact]) -> str:
             f"{write_seconds((last - first).total_seconds())} later (jobs that were not run "
             "again keep their old times)."
         )
-    return text
+    return f"{text} Energy: not recorded."
 
 
 def _find_span(runs: Sequence[dict[str, Any]]) -> tuple[datetime, datetime] | None:
@@ -139,7 +140,7 @@ def _compose_row(
         )
         for role, digest in provenance.get("inputs", {}).items()
     )
-    opener = _OPENERS.get(artifact.manifest.kind, "").format(path=artifact.path)
+    opener = write_opener(artifact.path, artifact.manifest)
     return Row(
         (
             Cell(_shorten(artifact.path, results), code=opener),

@@ -1,0 +1,161 @@
+"""Overview: which method ran on which data set, how well, and why others did not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import pandas as pd
+
+from brainalign.errors import InputError
+from brainalign.evaluation.predictions import ALL
+from brainalign.report.artifacts import Run
+from brainalign.report.blocks import Cell, Row, Section, Table, Text
+from brainalign.report.names import MISSING, write_metric, write_name, write_score, write_task
+from brainalign.report.score_table import HEADLINE, NAMED, select_pooled
+from brainalign.report.sections.clips import CLIP_TASKS
+from brainalign.report.sections.labels import LABEL_TASKS
+from brainalign.report.sections.rates import FOLD_MARK, RATE_TASKS
+
+_READING = (
+    "Rows are methods, columns data sets. A pair that was run shows its highest score over ways of "
+    "matching and backbones, pooled over seeds and subjects, and leads to the section with its "
+    "interval, chance and ceiling. Scores of different metrics or data sets do not compare. Other "
+    "cells say whether the pair could be run, or what stands against it."
+)
+_SECTIONS: dict[str, str] = {
+    **{task: "scores" for task, _ in HEADLINE},
+    **dict.fromkeys(LABEL_TASKS, "labels"),
+    **dict.fromkeys(RATE_TASKS, "rates"),
+    **dict.fromkeys(CLIP_TASKS, "movies-and-bold"),
+}
+_OTHER_SECTION = "latent-groups"
+
+
+class Pair(NamedTuple):
+    """A method and a data set."""
+
+    method: str
+    dataset: str
+
+
+class State(NamedTuple):
+    """Whether a pair goes together, see :func:`brainalign.config.matrix.compose_matrix`."""
+
+    state: str
+    reason: str
+
+
+Matrix = Mapping[Pair, State]
+
+
+def read_matrix(text: str) -> dict[Pair, State]:
+    """Read a matrix as the workflow passes it.
+
+    Parameters
+    ----------
+    text : str
+        JSON: by data set and method a state and its reason.
+
+    Raises
+    ------
+    InputError
+        If it is anything else.
+    """
+    try:
+        return {
+            Pair(str(method), str(dataset)): State(str(state), str(reason))
+            for dataset, methods in json.loads(text).items()
+            for method, (state, reason) in methods.items()
+        }
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InputError(
+            "is no matrix of methods and data sets",
+            where="--matrix",
+            expected="{data set: {method: [state, reason]}}",
+            found=str(error),
+        ) from error
+
+
+def compose_matrix_section(
+    run: Run,
+    scores: pd.DataFrame | None,
+    matrix: Matrix,
+    locate: Callable[[str, str], str],
+) -> Section | None:
+    """Tabulate methods against data sets; None without either.
+
+    Parameters
+    ----------
+    run : Run
+        Its published folders.
+    scores : pandas.DataFrame or None
+        All scores.
+    matrix : mapping of Pair to State
+        What the configuration says; empty where it is not known.
+    locate : callable
+        Address of the part of a section (its anchor) about a data set; empty for none.
+    """
+    methods = list(dict.fromkeys([*(pair.method for pair in matrix), *run.list_methods()]))
+    datasets = list(dict.fromkeys([*(pair.dataset for pair in matrix), *run.list_datasets()]))
+    if not methods or not datasets:
+        return None
+    ran = {Pair(fit.method, fit.dataset) for fit in [*run.models, *run.predictions]}
+    pooled = {name: _select(scores, name) for name in datasets}
+    rows = []
+    for method in methods:
+        cells = []
+        for dataset in datasets:
+            pair = Pair(method, dataset)
+            if pair in ran:
+                cells.append(_compose_score(pooled[dataset], pair, locate))
+            else:
+                cells.append(_compose_state(matrix.get(pair)))
+        rows.append(Row((Cell(write_name(method)), *cells)))
+    n_ran = len(ran)
+    caption = f"{len(methods)} methods and {len(datasets)} data sets; {n_ran} pairs were run."
+    table = Table(caption, ["Method", *datasets], rows)
+    return Section("matrix", "Methods and data sets", [Text(_READING), table])
+
+
+def _select(scores: pd.DataFrame | None, dataset: str) -> pd.DataFrame | None:
+    if scores is None or not len(scores):
+        return None
+    rows = select_pooled(scores, dataset, "mean")
+    if not len(rows):
+        # A kind of prediction may know neither repeats nor seeds.
+        rows = scores[(scores["dataset"] == dataset) & (scores["area"] == ALL)]
+    return rows[~rows["matching"].str.contains(FOLD_MARK) & rows["value"].notna()]
+
+
+def _compose_score(
+    rows: pd.DataFrame | None, pair: Pair, locate: Callable[[str, str], str]
+) -> Cell:
+    own = None if rows is None else rows[rows["method"] == pair.method]
+    if own is None or not len(own):
+        return Cell("run", details=("no pooled score",))
+    task, metric = _choose_score(own)
+    chosen = own[(own["task"] == task) & (own["metric"] == metric)]
+    is_lower_better = str(chosen["direction"].iloc[0]) == "lower"
+    value = float(chosen["value"].min() if is_lower_better else chosen["value"].max())
+    name = NAMED.get((task, metric), f"{write_task(task)}, {write_metric(metric)}")
+    text = write_score(value, metric)
+    address = locate(_SECTIONS.get(task, _OTHER_SECTION), pair.dataset)
+    if not address:
+        return Cell(text, details=(name,), sort=value)
+    return Cell("", links=((text, address),), details=(name,), sort=value)
+
+
+def _choose_score(own: pd.DataFrame) -> tuple[str, str]:
+    """Take the score that the summary names too, else the first that the method has."""
+    present = list(dict.fromkeys(zip(own["task"], own["metric"], strict=True)))
+    return next((score for score in NAMED if score in present), present[0])
+
+
+def _compose_state(state: State | None) -> Cell:
+    if state is None:
+        return Cell(MISSING)
+    if state.state == "impossible":
+        return Cell("impossible", details=(state.reason,))
+    return Cell(state.state, details=(state.reason,) if state.reason else ())

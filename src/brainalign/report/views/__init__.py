@@ -1,0 +1,1 @@
+"""Pages of single stores and folders."""
