@@ -90,6 +90,7 @@ VERBS: dict[str, Verb] = {
         "run_verify",
     ),
     "validate": Verb("brainalign.config.validate_command", "list problems of config and data"),
+    "new": Verb("brainalign.templates.command", "begin with your own data: a folder to fill"),
 }
 
 
