@@ -12,6 +12,7 @@ from brainalign.code_digest import compute_code_digest
 from brainalign.config import job_options
 from brainalign.config.load import load_config
 from brainalign.config.plan import Plan
+from brainalign.config.validate_command import list_config_files
 from brainalign.errors import BrainalignError
 from brainalign.evaluation.registry import list_scorer_modules
 from brainalign.raw.registry import open_raw_dataset
@@ -21,8 +22,9 @@ from brainalign.sorting.environment import locate_environment, locate_python
 def load_checked_config():
     """Load the same files that Snakemake merged, strictly, and stop at the first problem."""
     settings = workflow.config_settings
-    paths = [Path("config.yaml"), *(Path(path) for path in settings.configfiles)]
-    return load_config(paths, settings.config)
+    given = [Path(path) for path in settings.configfiles]
+    # As Snakemake does: the working folder's own file comes first, where there is one.
+    return load_config(list_config_files(given), settings.config)
 
 
 def make_plan():

@@ -15,8 +15,10 @@ from brainalign.raw.dandi import locate_dandiset
 from brainalign.raw.images import to_rgb
 from brainalign.raw.nwb import find_image_datasets, find_nwb_files, read_session
 from brainalign.raw.options import NWBDataset
-from brainalign.raw.recording import SpikeSession, StimulusCollection, expand_folder
+from brainalign.raw.recording import SpikeSession, StimulusCollection, expand_file, expand_folder
+from brainalign.raw.spike_clock import check_spike_clock
 from brainalign.raw.stimulus_table import open_stimulus_table
+from brainalign.sorting.clock import MAX_RATE_HZ, check_clock
 
 
 class NWBFolder:
@@ -72,7 +74,7 @@ class NWBFolder:
             yield session
 
     def _read_session(self, path: Path) -> SpikeSession:
-        return read_session(
+        session = read_session(
             path,
             stimulus_columns=self._options.stimulus_columns,
             onset_column=self._options.onset_column,
@@ -81,6 +83,14 @@ class NWBFolder:
             area_column=self._options.area_column,
             unsorted_spikes=self._options.unsorted_spikes,
         )
+        onset_s = session.presentations["onset_s"].to_numpy()
+        if len(onset_s):
+            end_s = float(onset_s.max()) + max(self._options.responses.window_ms) / 1000
+            check_spike_clock(
+                session.spike_times, float(onset_s.min()), end_s, MAX_RATE_HZ, path.name
+            )
+            check_clock(session.spike_times, list(session.units.index), None, onset_s, path.name)
+        return session
 
     def read_stimuli(self) -> StimulusCollection | None:
         """Describe the shown images, from the stimulus table and the NWB files themselves.
@@ -131,7 +141,7 @@ class NWBFolder:
     def _open_table(self) -> StimulusCollection | None:
         if self._options.stimuli_table is None:
             return None
-        path = Path(self._options.stimuli_table)
+        path = expand_file(self._options.stimuli_table, "stimuli_table")
         return open_stimulus_table(path, self._options.stimuli.max_pixels)
 
     def _find_images(self) -> dict[str, list[tuple[Path, str]]]:

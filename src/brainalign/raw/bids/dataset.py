@@ -29,7 +29,7 @@ from brainalign.raw.bids.sidecars import find_sidecars, read_sidecar
 from brainalign.raw.bids.stimuli import open_stimulus_folder
 from brainalign.raw.bids.volumes import VolumeHeader, read_header, verify_stream
 from brainalign.raw.fmri_options import BIDSDataset, BIDSVolumeOptions, NoPreprocessing
-from brainalign.raw.recording import StimulusCollection, expand_folder
+from brainalign.raw.recording import StimulusCollection, expand_file, expand_folder
 from brainalign.raw.stimulus_table import open_stimulus_table
 
 _DERIVATIVE_LISTING_NAME = "derivatives.tsv"
@@ -253,7 +253,7 @@ class BIDSFolder:
             return open_stimulus_folder(
                 self.folder / "stimuli", shown, self.options.stimuli.max_pixels
             )
-        collection = open_stimulus_table(Path(table_path), self.options.stimuli.max_pixels)
+        collection = open_stimulus_table(expand_file(table_path, "stimuli_table"), self.options.stimuli.max_pixels)
         missing = sorted(set(shown) - set(collection.table.index))
         if missing:
             raise InputError(
