@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -50,6 +51,7 @@ class NWBFolder:
                         remedy=suggest_name(subject, self._files),
                     )
             self._files = {subject: self._files[subject] for subject in sorted(options.subjects)}
+        self._described: dict[Path, SpikeSession] = {}
 
     def list_subjects(self) -> list[str]:
         """List the ids of the subjects, sorted."""
@@ -90,7 +92,28 @@ class NWBFolder:
                 session.spike_times, float(onset_s.min()), end_s, MAX_RATE_HZ, path.name
             )
             check_clock(session.spike_times, list(session.units.index), None, onset_s, path.name)
+        # Without the spikes, which are large, for whatever asks again in this process.
+        self._described[path] = replace(session, spike_times=[])
         return session
+
+    def _describe_session(self, path: Path) -> SpikeSession:
+        return self._described[path] if path in self._described else self._read_session(path)
+
+    def summarise(self) -> str:
+        """Say in a line what there is, after no problem was found."""
+        sessions = [
+            (subject, self._describe_session(path))
+            for subject in self.list_subjects()
+            for path in self._files[subject]
+        ]
+        units = {(subject, unit) for subject, one in sessions for unit in one.units.index}
+        shown = pd.concat([one.presentations["stimulus"] for _, one in sessions])
+        counts = shown.value_counts()
+        repeated = f"{int((counts > 1).sum())} of them shown more than once"
+        return (
+            f"{len(self._files)} subjects, {len(sessions)} sessions, {len(units)} units, "
+            f"{len(shown)} presentations, {len(counts)} stimuli, {repeated}"
+        )
 
     def read_stimuli(self) -> StimulusCollection | None:
         """Describe the shown images, from the stimulus table and the NWB files themselves.
@@ -154,7 +177,7 @@ class NWBFolder:
     def _list_shown_stimuli(self, known: set[str]) -> list[str]:
         shown: set[str] = set()
         for path in self._all_files():
-            session = self._read_session(path)
+            session = self._describe_session(path)
             _check_known(session, known, path)
             shown |= set(session.presentations["stimulus"])
         return sorted(shown)

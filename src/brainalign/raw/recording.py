@@ -78,11 +78,14 @@ class StimulusCollection:
         Columns of `table` that are numeric factors such as position or size.
     read_image : callable
         Gives the pixels of an id as an array of shape (y, x, 3), uint8.
+    check_image : callable, optional
+        Looks at the file of an id without decoding it; raises as ``read_image`` does.
     """
 
     table: pd.DataFrame
     factors: tuple[str, ...]
     read_image: Callable[[str], np.ndarray]
+    check_image: Callable[[str], object] | None = None
 
 
 class RawDataset(Protocol):

@@ -33,8 +33,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Write the folder and say what comes next."""
     write_template(arguments.kind, arguments.folder)
     print(
-        f"wrote {arguments.folder}: {', '.join(FILES)}\n"
-        f"next: read {arguments.folder / 'README.md'}"
+        f"wrote {arguments.folder}: {', '.join(FILES)}\nnext: read {arguments.folder / 'README.md'}"
     )
 
 

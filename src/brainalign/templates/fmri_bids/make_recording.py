@@ -66,7 +66,10 @@ def write_pictures(folder: Path) -> None:
 
 def _draw_example_pictures() -> dict[str, np.ndarray]:
     patches = np.random.default_rng(0).integers(0, 256, (40, 4, 4, 3), dtype=np.uint8)
-    return {f"example-{n:02d}": np.kron(p, np.ones((16, 16, 1), np.uint8)) for n, p in enumerate(patches)}
+    return {
+        f"example-{n:02d}": np.kron(p, np.ones((16, 16, 1), np.uint8))
+        for n, p in enumerate(patches)
+    }
 
 
 def write_run(subject: str, run: str) -> Path:
@@ -80,7 +83,10 @@ def write_run(subject: str, run: str) -> Path:
     image.header.set_zooms((*image.header.get_zooms()[:3], TR_S))
     nib.save(image, folder / f"{name}_bold.nii.gz")
     rows = ["onset\tduration\tstim_file"]
-    rows += [f"{onset_s:.3f}\t{duration_s:.3f}\t{file}" for onset_s, duration_s, file in load_events(subject, run)]
+    rows += [
+        f"{onset_s:.3f}\t{duration_s:.3f}\t{file}"
+        for onset_s, duration_s, file in load_events(subject, run)
+    ]
     (folder / f"{name}_events.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     return folder / f"{name}_bold.nii.gz"
 

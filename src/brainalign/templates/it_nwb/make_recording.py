@@ -67,7 +67,10 @@ def write_pictures(folder: Path) -> None:
 def _draw_example_pictures() -> dict[str, np.ndarray]:
     generator = np.random.default_rng(0)
     patches = generator.integers(0, 256, (48, 4, 4, 3), dtype=np.uint8)
-    return {f"example-{n:02d}": np.kron(p, np.ones((16, 16, 1), np.uint8)) for n, p in enumerate(patches)}
+    return {
+        f"example-{n:02d}": np.kron(p, np.ones((16, 16, 1), np.uint8))
+        for n, p in enumerate(patches)
+    }
 
 
 def _draw_example_weights() -> np.ndarray:
@@ -85,9 +88,7 @@ def write_session(session: str) -> Path:
     nwb.add_trial_column("stimulus", "id of the picture")
     nwb.add_trial_column("onset_time", "onset of the picture in s")
     for stimulus, onset_s, offset_s in load_trials(session):
-        nwb.add_trial(
-            start_time=onset_s, stop_time=offset_s, stimulus=stimulus, onset_time=onset_s
-        )
+        nwb.add_trial(start_time=onset_s, stop_time=offset_s, stimulus=stimulus, onset_time=onset_s)
     nwb.add_unit_column("unit_name", "id of the unit, the same in all sessions")
     nwb.add_unit_column("area", "brain area")
     for name, (area, times_s) in load_spikes(session).items():

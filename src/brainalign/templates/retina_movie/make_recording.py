@@ -58,7 +58,10 @@ def load_frame_triggers(session: str) -> np.ndarray | None:
     frame_triggers: null in config.yaml, and frames follow the trial's start at the movie's rate.
     """
     movies = load_movies()
-    pulses = [start + np.arange(len(movies[name])) / FRAME_RATE_HZ for name, start, _ in load_trials(session)]
+    pulses = [
+        start + np.arange(len(movies[name])) / FRAME_RATE_HZ
+        for name, start, _ in load_trials(session)
+    ]
     return np.concatenate(pulses)
 
 

@@ -88,7 +88,10 @@ def write_sort(folder: Path, session: str) -> None:
 
 def _draw_example_pictures() -> dict[str, np.ndarray]:
     patches = np.random.default_rng(0).integers(0, 256, (48, 4, 4, 3), dtype=np.uint8)
-    return {f"example-{n:02d}": np.kron(p, np.ones((16, 16, 1), np.uint8)) for n, p in enumerate(patches)}
+    return {
+        f"example-{n:02d}": np.kron(p, np.ones((16, 16, 1), np.uint8))
+        for n, p in enumerate(patches)
+    }
 
 
 def write_events(path: Path, session: str) -> Path:
