@@ -34,8 +34,8 @@ def check_spike_clock(
     Raises
     ------
     CorruptDataError
-        If spikes reach far beyond the last trial or trials beyond the last spike, a unit fires faster than possible, or no spike
-        of any unit falls between first and last trial.
+        If spikes reach far beyond the last trial or trials beyond the last spike, a unit fires
+        faster than possible, or no spike of any unit falls between first and last trial.
 
     Notes
     -----

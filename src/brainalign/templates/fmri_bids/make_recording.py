@@ -30,7 +30,7 @@ TR_S = 2.0  # YOURS: repetition time in seconds
 
 
 def load_volumes(subject: str, run: str) -> tuple[np.ndarray, np.ndarray]:
-    """YOURS. Volumes of a run, shape (x, y, z, volume), and the affine from indices to mm (4 x 4)."""
+    """YOURS. Volumes of a run, (x, y, z, volume), and the affine from indices to mm (4 x 4)."""
     shape, n_volumes = (10, 10, 6), 200
     generator = np.random.default_rng(int(run))
     place = np.indices(shape).reshape(3, -1).T - (np.array(shape) - 1) / 2
