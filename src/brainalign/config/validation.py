@@ -227,7 +227,7 @@ def _check_dataset(name: str, options: RecordedDataset, needs_stimuli: bool) -> 
     if collection is not None:
         stimulus_problems = list(_check_stimuli(name, options, collection))
         yield from stimulus_problems
-        if stimulus_problems:
+        if any(isinstance(finding, BrainalignError) for finding in stimulus_problems):
             return
     elif needs_stimuli:
         yield InputError(

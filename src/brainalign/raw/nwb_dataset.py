@@ -159,7 +159,16 @@ class NWBFolder:
                     )
             return pixels
 
-        return StimulusCollection(table=table, factors=factors, read_image=read_image)
+        def check_image(stimulus: str) -> None:
+            # Images inside the files are checked when they are listed.
+            if (
+                collection is not None
+                and collection.check_image is not None
+                and stimulus in collection.table.index
+            ):
+                collection.check_image(stimulus)
+
+        return StimulusCollection(table, factors, read_image, check_image)
 
     def _open_table(self) -> StimulusCollection | None:
         if self._options.stimuli_table is None:
