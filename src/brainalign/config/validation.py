@@ -71,7 +71,7 @@ def validate_experiment(config: Config) -> Iterator[Finding]:
             yield f"note: data set '{name}' is simulated; it has no files before the run"
         else:
             yield from _check_dataset(name, config.datasets[name], plan.has_stimuli(name))
-    yield f"ok: {len(plan.rows)} fits are planned, with {len(config.seeds)} seeds each"
+    yield f"note: {len(plan.rows)} fits are planned, with {len(config.seeds)} seeds each"
 
 
 def validate_readable_parts(content: Mapping[str, Any]) -> Iterator[Finding]:

@@ -142,7 +142,15 @@ class BIDSFolder:
         if raw_only:
             derived = []
         bold = [one for one in raw if one.suffix == "bold" and one.extension in _VOLUMES]
-        bold = [one for one in bold if "sub" in one.entities and self._is_wanted(one)]
+        bold = [one for one in bold if "sub" in one.entities]
+        tasks = sorted({one.entities.get("task", "") for one in bold})
+        if tasks and self.options.task is not None and self.options.task not in tasks:
+            raise InputError(
+                f"no task '{self.options.task}' of sub-{subject}",
+                where=self.folder,
+                remedy=suggest_name(self.options.task, tasks),
+            )
+        bold = [one for one in bold if self._is_wanted(one)]
         check_runs_differ(bold, subject, self.folder)
         runs = [self._compose_run(one, raw, derived, raw_only) for one in bold]
         return sorted(runs, key=lambda one: (_sort_key(one.session), _sort_key(one.run)))
