@@ -92,6 +92,7 @@ VERBS: dict[str, Verb] = {
     ),
     "validate": Verb("brainalign.config.validate_command", "list problems of config and data"),
     "matrix": Verb("brainalign.config.matrix_command", "say which method runs on which data set"),
+    "new": Verb("brainalign.templates.command", "begin with your own data: a folder to fill"),
 }
 
 

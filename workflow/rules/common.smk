@@ -14,6 +14,7 @@ from brainalign.config.load import load_config
 from brainalign.config.matrix import compose_matrix
 from brainalign.config.pairs import find_wrong_pairs
 from brainalign.config.plan import Plan
+from brainalign.config.validate_command import list_config_files
 from brainalign.errors import BrainalignError
 from brainalign.evaluation.registry import list_scorer_modules
 from brainalign.raw.registry import open_raw_dataset
@@ -23,8 +24,9 @@ from brainalign.sorting.environment import locate_environment, locate_python
 def load_checked_config():
     """Load the same files that Snakemake merged, strictly, and stop at the first problem."""
     settings = workflow.config_settings
-    paths = [Path("config.yaml"), *(Path(path) for path in settings.configfiles)]
-    return load_config(paths, settings.config)
+    given = [Path(path) for path in settings.configfiles]
+    # As Snakemake does: the working folder's own file comes first, where there is one.
+    return load_config(list_config_files(given), settings.config)
 
 
 def stop_at_wrong_pairs(plan):

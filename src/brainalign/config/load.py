@@ -44,16 +44,18 @@ def load_config(paths: Sequence[Path], overrides: Mapping[str, Any] | None = Non
             content, lines = read_strict_yaml(path)
         except ConfigError as error:
             ambiguous += error.problems
+            _merge(merged, error.content, places, {}, path, ())
         else:
             _merge(merged, content, places, lines, path, ())
     if ambiguous:
-        raise ConfigError(ambiguous)
+        raise ConfigError(ambiguous, merged)
     if overrides:
         _merge(merged, dict(overrides), places, {}, Path("--config"), ())
     try:
         return Config.model_validate(merged)
     except ValidationError as error:
-        raise ConfigError([_describe(problem, places) for problem in error.errors()]) from None
+        problems = [_describe(problem, places) for problem in error.errors()]
+        raise ConfigError(problems, merged) from None
 
 
 def _merge(

@@ -56,10 +56,13 @@ class ConfigError(InputError):
     ----------
     problems : list of str
         All of them, each with its file and line.
+    content : dict, optional
+        What could be read all the same: a part of it may still be checked.
     """
 
-    def __init__(self, problems: list[str]) -> None:
+    def __init__(self, problems: list[str], content: dict[str, Any] | None = None) -> None:
         self.problems = problems
+        self.content = content or {}
         more = len(problems) - 1
         rest = f" ({more} more; brainalign validate lists them all)" if more else ""
         super().__init__(problems[0] + rest)
@@ -100,7 +103,11 @@ def read_strict_yaml(path: Path) -> tuple[dict[str, Any], dict[Place, int]]:
         mark = getattr(error, "problem_mark", None)
         line = f" line {mark.line + 1}" if mark is not None else ""
         problem = getattr(error, "problem", None) or str(error)
-        raise InputError(f"no valid YAML: {problem}", where=f"{path}{line}") from error
+        # PyYAML speaks of tokens; what is meant is that YAML knows no tabs.
+        remedy = "Indent with spaces, not with tabs." if "\\t" in problem else None
+        raise InputError(
+            f"no valid YAML: {problem}", where=f"{path}{line}", remedy=remedy
+        ) from error
     if node is None:
         return {}, {}
     if not isinstance(node, yaml.MappingNode):
@@ -108,7 +115,7 @@ def read_strict_yaml(path: Path) -> tuple[dict[str, Any], dict[Place, int]]:
     builder = _Builder(path)
     content = builder.build(node, ())
     if builder.problems:
-        raise ConfigError(builder.problems)
+        raise ConfigError(builder.problems, content)
     return content, builder.lines
 
 

@@ -1,5 +1,9 @@
 """List every problem of a configuration and of its data, before any costly job.
 
+A configuration that is wrong in one place does not hide the others: data sets whose own options are
+right are still checked. Large data are checked in part (headers, a share of the pictures), so that
+the check takes seconds; a note says so, and the run itself reads everything.
+
 Files are merged as `snakemake --configfile` merges them: config.yaml of the working folder first,
 where there is one, then the given files in their order; mappings are merged, lists replaced.
 """
@@ -33,8 +37,8 @@ def run(arguments: argparse.Namespace) -> None:
         With the number of problems; of the class with the highest exit code among them.
     """
     from brainalign.config.load import ConfigError, load_config
-    from brainalign.config.validation import validate_experiment
-    from brainalign.errors import BrainalignError
+    from brainalign.config.validation import validate_experiment, validate_readable_parts
+    from brainalign.errors import BrainalignError, InputError
 
     problems: list[BrainalignError] = []
     try:
@@ -42,8 +46,11 @@ def run(arguments: argparse.Namespace) -> None:
     except ConfigError as error:
         for problem in error.problems:
             print(f"problem: {problem}")
-        raise _summarise(len(error.problems), error) from None
-    for finding in validate_experiment(config):
+            problems.append(InputError(problem))
+        findings = validate_readable_parts(error.content)
+    else:
+        findings = validate_experiment(config)
+    for finding in findings:
         if isinstance(finding, BrainalignError):
             problems.append(finding)
             print(f"problem: {finding}", flush=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
 from brainalign.config.models import Config
 from brainalign.config.pairs import find_wrong_pairs
@@ -17,14 +18,25 @@ from brainalign.features.options import PretrainedOptions
 from brainalign.raw.fmri_options import FMRIDatasetOptions, FMRIVolumeOptions
 from brainalign.raw.images import resize_image
 from brainalign.raw.movies import MovieCollection, RawMovieDataset
-from brainalign.raw.options import MovieDatasetOptions, RecordedDataset, SpikeDatasetOptions
+from brainalign.raw.options import (
+    DatasetOptions,
+    MovieDatasetOptions,
+    RecordedDataset,
+    SpikeDatasetOptions,
+)
 from brainalign.raw.published.options import PublishedVoxelDataset
-from brainalign.raw.recording import RawDataset, StimulusCollection
+from brainalign.raw.recording import RawDataset, StimulusCollection, expand_file
 from brainalign.raw.registry import open_raw_dataset
+from brainalign.raw.stimulus_table import open_stimulus_table
 from brainalign.stimuli.build import divide_stimuli, find_duplicates
-from brainalign.stimuli.movies import build_movie_stimuli
+from brainalign.stimuli.movies import build_movie_stimuli, check_first_frames, choose_movies
 
 Finding = BrainalignError | str
+# Some seconds each on one core.
+_DECODED_IMAGES = 1000
+_DECODED_FRAMES = 5000
+_MAX_LISTED = 20
+_DATASET: TypeAdapter[Any] = TypeAdapter(DatasetOptions)
 _ImageDataset = SpikeDatasetOptions | FMRIDatasetOptions | PublishedVoxelDataset
 
 
@@ -48,7 +60,7 @@ def validate_experiment(config: Config) -> Iterator[Finding]:
     have no files to check.
     """
     plan = Plan(config)
-    yield from _check_results_folder(Path(config.results))
+    yield from _check_results_folder(Path(config.results), config.datasets)
     yield from find_wrong_pairs(config, plan)
     for name in sorted({backbone for _, backbone in plan.features}):
         yield from _check_backbone(name, config)
@@ -59,10 +71,46 @@ def validate_experiment(config: Config) -> Iterator[Finding]:
             yield f"note: data set '{name}' is simulated; it has no files before the run"
         else:
             yield from _check_dataset(name, config.datasets[name], plan.has_stimuli(name))
-    yield f"ok: {len(plan.rows)} fits are planned, with {len(config.seeds)} seeds each"
+    yield f"note: {len(plan.rows)} fits are planned, with {len(config.seeds)} seeds each"
 
 
-def _check_results_folder(folder: Path) -> Iterator[Finding]:
+def validate_readable_parts(content: Mapping[str, Any]) -> Iterator[Finding]:
+    """Check results folder and data sets of a configuration that is wrong elsewhere.
+
+    Parameters
+    ----------
+    content : mapping
+        Merged configuration files, as far as they could be read.
+
+    Yields
+    ------
+    finding : BrainalignError or str
+        As :func:`validate_experiment`; a note for each data set whose own options are wrong.
+    """
+    entries = content.get("datasets")
+    datasets: dict[str, RecordedDataset] = {}
+    for name, entry in (entries if isinstance(entries, dict) else {}).items():
+        try:
+            datasets[name] = _DATASET.validate_python(entry)
+        except ValidationError:
+            yield f"note: files of data set '{name}' were not checked; its options are wrong"
+    if isinstance(results := content.get("results", "results"), str) and results:
+        yield from _check_results_folder(Path(results), datasets)
+    planned: dict[str, bool] = {}
+    experiments = content.get("experiments")
+    for row in experiments if isinstance(experiments, list) else []:
+        names = row.get("datasets") if isinstance(row, dict) else None
+        for name in names if isinstance(names, list) else []:
+            planned[str(name)] = planned.get(str(name), False) or bool(row.get("backbones"))
+    for name, options in datasets.items():
+        if not options.is_simulated and (name in planned or not planned):
+            yield from _check_dataset(name, options, planned.get(name, False))
+
+
+def _check_results_folder(
+    folder: Path, datasets: Mapping[str, RecordedDataset]
+) -> Iterator[Finding]:
+    yield from _check_results_are_apart(folder, datasets)
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not existing.is_dir():
         yield InputError("is no folder", where=f"results {existing}")
@@ -72,6 +120,28 @@ def _check_results_folder(folder: Path) -> Iterator[Finding]:
             where=existing,
             remedy="Choose a results folder you may write to.",
         )
+
+
+def _check_results_are_apart(
+    results: Path, datasets: Mapping[str, RecordedDataset]
+) -> Iterator[Finding]:
+    """Refuse results below the files of a data set: a later run would take them for data."""
+    for name, options in datasets.items():
+        text = getattr(options, "folder", None)
+        if not isinstance(text, str):
+            continue
+        data = Path(os.path.expandvars(text)).expanduser().resolve()
+        inside = results.resolve()
+        # BIDS keeps what was derived below the data set, and readers leave it alone.
+        if inside.is_relative_to(data) and not inside.is_relative_to(data / "derivatives"):
+            yield InputError(
+                "the results folder lies in the folder of the data",
+                where=f"data set '{name}'",
+                expected=f"results outside of {data}",
+                found=inside,
+                remedy="Put the recordings into a folder of their own, or set results to another "
+                "place.",
+            )
 
 
 def _check_backbone(name: str, config: Config) -> Iterator[Finding]:
@@ -114,8 +184,17 @@ def _check_dataset(name: str, options: RecordedDataset, needs_stimuli: bool) -> 
     for problem in problems:
         yield _locate(problem, f"data set '{name}'")
     if problems:
-        # Stimuli are listed from the trials, which are not all readable.
-        yield f"note: stimuli of data set '{name}' were not checked because of problems above"
+        # Stimuli are listed from the trials, which are not all readable; a table is by itself.
+        table = getattr(options, "stimuli_table", None)
+        if table is None or any(table in str(problem) for problem in problems):
+            yield f"note: stimuli of data set '{name}' were not checked because of problems above"
+            return
+        try:
+            path = expand_file(table, "stimuli_table")
+            collection = open_stimulus_table(path, cast(Any, options).stimuli.max_pixels)
+            yield from _check_stimuli(name, cast(Any, options), collection)
+        except BrainalignError as error:
+            yield _locate(error, f"data set '{name}'")
         return
     if isinstance(options, MovieDatasetOptions):
         yield from _check_movies(name, options, dataset)
@@ -130,7 +209,7 @@ def _check_dataset(name: str, options: RecordedDataset, needs_stimuli: bool) -> 
     if collection is not None:
         stimulus_problems = list(_check_stimuli(name, options, collection))
         yield from stimulus_problems
-        if stimulus_problems:
+        if any(isinstance(finding, BrainalignError) for finding in stimulus_problems):
             return
     elif needs_stimuli:
         yield InputError(
@@ -139,17 +218,25 @@ def _check_dataset(name: str, options: RecordedDataset, needs_stimuli: bool) -> 
             remedy="Name a table of images as stimuli_table, or plan it without backbones and "
             "methods.",
         )
-    yield _describe(name, dataset, collection)
+    try:
+        yield _describe(name, dataset, collection)
+    except BrainalignError as error:
+        yield _locate(error, f"data set '{name}'")
 
 
 def _check_movies(
     name: str, options: MovieDatasetOptions, dataset: RawMovieDataset
 ) -> Iterator[Finding]:
-    """Check sizes, splits and sessions of a data set of movies; frames are decoded."""
+    """Check sizes, splits and sessions of a data set of movies; few frames are all decoded."""
     try:
         collection = dataset.read_movies()
-        stimuli = build_movie_stimuli(collection, options.stimuli)
-        yield _describe_movies(name, dataset, collection, len(stimuli["movie"]))
+        n_frames = sum(movie.n_frames for movie in choose_movies(collection))
+        if n_frames <= _DECODED_FRAMES:
+            build_movie_stimuli(collection, options.stimuli)
+        else:
+            check_first_frames(collection, options.stimuli)
+            yield f"note: of each movie of data set '{name}' only the first frame was decoded"
+        yield _describe_movies(name, dataset, collection, n_frames)
     except BrainalignError as error:
         yield _locate(error, f"data set '{name}'")
 
@@ -181,9 +268,23 @@ def _check_stimuli(
 ) -> Iterator[Finding]:
     stimulus = np.asarray(sorted(map(str, collection.table.index)), dtype=np.str_)
     problems: list[BrainalignError] = []
-    duplicates = find_duplicates(_decode(collection, stimulus, options, problems), stimulus)
-    for problem in problems:
+    # Evenly over the names, so that every folder of pictures is looked at.
+    step = -(-len(stimulus) // _DECODED_IMAGES)
+    decoded = stimulus[::step]
+    duplicates = find_duplicates(_decode(collection, decoded, options, problems), decoded)
+    if step > 1:
+        problems += _find_unreadable(collection, np.setdiff1d(stimulus, decoded))
+        yield (
+            f"note: {len(decoded)} of {len(stimulus)} pictures of data set '{name}' were decoded, "
+            "of the others the headers; pictures that stand twice may be missed"
+        )
+    for problem in problems[:_MAX_LISTED]:
         yield _locate(problem, f"data set '{name}'")
+    if len(problems) > _MAX_LISTED:
+        yield InputError(
+            f"{len(problems) - _MAX_LISTED} more pictures have problems",
+            where=f"data set '{name}'",
+        )
     try:
         groups = divide_stimuli(stimulus, collection.table, options.stimuli.split).group
     except BrainalignError as error:
@@ -200,6 +301,17 @@ def _check_stimuli(
                 where=f"data set '{name}'",
                 remedy="Give both one id, or set stimuli.duplicates: allow.",
             )
+
+
+def _find_unreadable(collection: StimulusCollection, stimulus: np.ndarray) -> list[BrainalignError]:
+    problems: list[BrainalignError] = []
+    if collection.check_image is not None:
+        for name in stimulus:
+            try:
+                collection.check_image(str(name))
+            except BrainalignError as error:
+                problems.append(error)
+    return problems
 
 
 def _decode(

@@ -107,6 +107,40 @@ def decode_image_bytes(content: bytes, path: Path, max_pixels: int = 50_000_000)
             ) from error
 
 
+def check_image_file(path: Path, max_pixels: int = 50_000_000) -> tuple[int, int]:
+    """Look at the header of an image file without decoding its pixels.
+
+    Returns
+    -------
+    size : tuple of int
+        Width and height in pixels, as the file states them (before EXIF orientation).
+
+    Raises
+    ------
+    InputError
+        If the file is missing, animated or too large.
+    CorruptDataError
+        If it does not start as an image.
+    """
+    if not path.is_file():
+        raise InputError("no such image file", where=path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        try:
+            with Image.open(path, formats=_FORMATS) as image:
+                _check_size(image, path, max_pixels)
+                return image.size
+        except InputError:
+            raise
+        except Exception as error:  # as above: Pillow's parsers let every kind through
+            raise CorruptDataError(
+                "is no image that can be read",
+                where=path,
+                expected=", ".join(_FORMATS),
+                remedy="Copy the file again.",
+            ) from error
+
+
 def _check_size(image: Image.Image, path: Path, max_pixels: int) -> None:
     if image.width * image.height > max_pixels:
         raise _too_large(path, f"{image.width} x {image.height} pixels", max_pixels)

@@ -70,7 +70,13 @@ def open_movie_tables(paths: list[Path]) -> MovieCollection:
             )
         return frames
 
-    return MovieCollection(movies, read_frames)
+    def read_first_frame(name: str) -> np.ndarray:
+        place = places[name]
+        if place.is_dir() or place.suffix == ".npy":
+            return open_frames(place).read(0)
+        return read_frames(name)[0]
+
+    return MovieCollection(movies, read_frames, read_first_frame)
 
 
 def _describe_movie(

@@ -53,10 +53,13 @@ class MovieCollection:
         By id.
     read_frames : callable
         Gives the pixels of an id as an array of shape (n_frames, y, x, 3), uint8.
+    read_first_frame : callable, optional
+        Gives the first frame of an id, of shape (y, x, 3), without decoding the others.
     """
 
     movies: dict[str, Movie]
     read_frames: Callable[[str], np.ndarray]
+    read_first_frame: Callable[[str], np.ndarray] | None = None
 
     def list_names(self, use: str) -> list[str]:
         """List the ids of the movies of one use, sorted."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -15,8 +16,10 @@ from brainalign.raw.dandi import locate_dandiset
 from brainalign.raw.images import to_rgb
 from brainalign.raw.nwb import find_image_datasets, find_nwb_files, read_session
 from brainalign.raw.options import NWBDataset
-from brainalign.raw.recording import SpikeSession, StimulusCollection, expand_folder
+from brainalign.raw.recording import SpikeSession, StimulusCollection, expand_file, expand_folder
+from brainalign.raw.spike_clock import check_spike_clock
 from brainalign.raw.stimulus_table import open_stimulus_table
+from brainalign.sorting.clock import MAX_RATE_HZ, check_clock
 
 
 class NWBFolder:
@@ -48,6 +51,7 @@ class NWBFolder:
                         remedy=suggest_name(subject, self._files),
                     )
             self._files = {subject: self._files[subject] for subject in sorted(options.subjects)}
+        self._described: dict[Path, SpikeSession] = {}
 
     def list_subjects(self) -> list[str]:
         """List the ids of the subjects, sorted."""
@@ -72,7 +76,7 @@ class NWBFolder:
             yield session
 
     def _read_session(self, path: Path) -> SpikeSession:
-        return read_session(
+        session = read_session(
             path,
             stimulus_columns=self._options.stimulus_columns,
             onset_column=self._options.onset_column,
@@ -80,6 +84,35 @@ class NWBFolder:
             unit_column=self._options.unit_column,
             area_column=self._options.area_column,
             unsorted_spikes=self._options.unsorted_spikes,
+        )
+        onset_s = session.presentations["onset_s"].to_numpy()
+        if len(onset_s):
+            end_s = float(onset_s.max()) + max(self._options.responses.window_ms) / 1000
+            check_spike_clock(
+                session.spike_times, float(onset_s.min()), end_s, MAX_RATE_HZ, path.name
+            )
+            check_clock(session.spike_times, list(session.units.index), None, onset_s, path.name)
+        # Without the spikes, which are large, for whatever asks again in this process.
+        self._described[path] = replace(session, spike_times=[])
+        return session
+
+    def _describe_session(self, path: Path) -> SpikeSession:
+        return self._described[path] if path in self._described else self._read_session(path)
+
+    def summarise(self) -> str:
+        """Say in a line what there is, after no problem was found."""
+        sessions = [
+            (subject, self._describe_session(path))
+            for subject in self.list_subjects()
+            for path in self._files[subject]
+        ]
+        units = {(subject, unit) for subject, one in sessions for unit in one.units.index}
+        shown = pd.concat([one.presentations["stimulus"] for _, one in sessions])
+        counts = shown.value_counts()
+        repeated = f"{int((counts > 1).sum())} of them shown more than once"
+        return (
+            f"{len(self._files)} subjects, {len(sessions)} sessions, {len(units)} units, "
+            f"{len(shown)} presentations, {len(counts)} stimuli, {repeated}"
         )
 
     def read_stimuli(self) -> StimulusCollection | None:
@@ -126,12 +159,21 @@ class NWBFolder:
                     )
             return pixels
 
-        return StimulusCollection(table=table, factors=factors, read_image=read_image)
+        def check_image(stimulus: str) -> None:
+            # Images inside the files are checked when they are listed.
+            if (
+                collection is not None
+                and collection.check_image is not None
+                and stimulus in collection.table.index
+            ):
+                collection.check_image(stimulus)
+
+        return StimulusCollection(table, factors, read_image, check_image)
 
     def _open_table(self) -> StimulusCollection | None:
         if self._options.stimuli_table is None:
             return None
-        path = Path(self._options.stimuli_table)
+        path = expand_file(self._options.stimuli_table, "stimuli_table")
         return open_stimulus_table(path, self._options.stimuli.max_pixels)
 
     def _find_images(self) -> dict[str, list[tuple[Path, str]]]:
@@ -144,7 +186,7 @@ class NWBFolder:
     def _list_shown_stimuli(self, known: set[str]) -> list[str]:
         shown: set[str] = set()
         for path in self._all_files():
-            session = self._read_session(path)
+            session = self._describe_session(path)
             _check_known(session, known, path)
             shown |= set(session.presentations["stimulus"])
         return sorted(shown)

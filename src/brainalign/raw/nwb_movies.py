@@ -22,7 +22,7 @@ from brainalign.raw.nwb import (
     read_units,
 )
 from brainalign.raw.options import NWBMoviesDataset
-from brainalign.raw.recording import expand_folder
+from brainalign.raw.recording import expand_file, expand_folder
 from brainalign.raw.spike_clock import check_spike_clock
 
 
@@ -68,7 +68,7 @@ class NWBMovieFolder:
             As :func:`brainalign.raw.movie_files.open_movie_tables`.
         """
         if self._collection is None:
-            paths = [Path(path) for path in self._options.movie_tables]
+            paths = [expand_file(path, "movie_tables") for path in self._options.movie_tables]
             self._collection = open_movie_tables(paths)
         return self._collection
 

@@ -78,11 +78,14 @@ class StimulusCollection:
         Columns of `table` that are numeric factors such as position or size.
     read_image : callable
         Gives the pixels of an id as an array of shape (y, x, 3), uint8.
+    check_image : callable, optional
+        Looks at the file of an id without decoding it; raises as ``read_image`` does.
     """
 
     table: pd.DataFrame
     factors: tuple[str, ...]
     read_image: Callable[[str], np.ndarray]
+    check_image: Callable[[str], object] | None = None
 
 
 class RawDataset(Protocol):
@@ -112,6 +115,43 @@ def expand_folder(text: str, where: str) -> Path:
     InputError
         If a variable is not set or the folder does not exist.
     """
+    path = _fill_variables(text, where)
+    if not path.is_dir():
+        raise InputError(
+            "no such folder" if not path.exists() else "is no folder",
+            where=f"{where} {path}",
+            remedy=_suggest_start(path),
+        )
+    return path
+
+
+def expand_file(text: str, where: str) -> Path:
+    """Fill in environment variables and the home folder in a configured path of a file.
+
+    Raises
+    ------
+    InputError
+        If a variable is not set, the file does not exist, or is a folder.
+    """
+    path = _fill_variables(text, where)
+    if not path.is_file():
+        raise InputError(
+            "no such file" if not path.exists() else "is a folder",
+            where=f"{where} {path}",
+            expected=None if not path.exists() else "a file",
+            remedy=_suggest_start(path),
+        )
+    return path
+
+
+def _suggest_start(path: Path) -> str | None:
+    """Say where relative paths start: most that are not found start elsewhere."""
+    if path.is_absolute():
+        return None
+    return f"Relative paths start at the working folder, {Path.cwd()}."
+
+
+def _fill_variables(text: str, where: str) -> Path:
     for match in _VARIABLE.finditer(text):
         name = match.group(1) or match.group(2)
         if name not in os.environ:
@@ -120,7 +160,4 @@ def expand_folder(text: str, where: str) -> Path:
                 where=f"{where} {text}",
                 remedy=f"Set it (export {name}=…) or write the path into the configuration.",
             )
-    path = Path(os.path.expandvars(text)).expanduser()
-    if not path.is_dir():
-        raise InputError("no such folder", where=f"{where} {path}")
-    return path
+    return Path(os.path.expandvars(text)).expanduser()

@@ -34,8 +34,8 @@ def check_spike_clock(
     Raises
     ------
     CorruptDataError
-        If spikes reach far beyond the last trial, a unit fires faster than possible, or no spike
-        of any unit falls between first and last trial.
+        If spikes reach far beyond the last trial or trials beyond the last spike, a unit fires
+        faster than possible, or no spike of any unit falls between first and last trial.
 
     Notes
     -----
@@ -49,6 +49,14 @@ def check_spike_clock(
             where=where,
             expected=f"seconds, up to about {stop_s:.1f} s",
             found=f"up to {last:.1f}",
+            remedy="They look like milliseconds or samples: convert them to seconds.",
+        )
+    if last and stop_s > _MAX_REACH * last:
+        raise CorruptDataError(
+            "trials reach far beyond the last spike",
+            where=where,
+            expected=f"seconds, up to about {last:.1f} s",
+            found=f"up to {stop_s:.1f}",
             remedy="They look like milliseconds or samples: convert them to seconds.",
         )
     for row, times in enumerate(spike_times):

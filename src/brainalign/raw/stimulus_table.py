@@ -9,7 +9,7 @@ import pandas as pd
 
 from brainalign.errors import CorruptDataError, InputError
 from brainalign.options import suggest_name
-from brainalign.raw.images import decode_image_file
+from brainalign.raw.images import check_image_file, decode_image_file
 from brainalign.raw.recording import StimulusCollection
 from brainalign.stores.manifest import compute_checksum
 
@@ -42,6 +42,8 @@ def read_stimulus_table(path: Path) -> pd.DataFrame:
         table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except FileNotFoundError:
         raise InputError("no such stimulus table", where=path) from None
+    except OSError as error:
+        raise InputError("cannot be read", where=path, found=error.strerror) from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise InputError("is no tab-separated UTF-8 table", where=path, found=str(error)) from error
     for column in ("stimulus", "file"):
@@ -49,10 +51,21 @@ def read_stimulus_table(path: Path) -> pd.DataFrame:
             raise InputError(
                 f"the table has no column '{column}'",
                 where=path,
-                remedy=suggest_name(column, table.columns),
+                remedy=suggest_separator(table) or suggest_name(column, table.columns),
             )
     _check_rows(table, path)
     return _convert_factors(table.set_index("stimulus"), path)
+
+
+def suggest_separator(table: pd.DataFrame) -> str | None:
+    """Tell that a table is separated by other characters than tabs, where it looks so."""
+    [only, *others] = [str(name) for name in table.columns]
+    if others:
+        return None
+    for separator, name in ((",", "commas"), (";", "semicolons"), ("  ", "spaces")):
+        if separator in only:
+            return f"It looks separated by {name}; save it separated by tabs."
+    return None
 
 
 def _check_rows(table: pd.DataFrame, path: Path) -> None:
@@ -128,5 +141,8 @@ def open_stimulus_table(path: Path, max_pixels: int) -> StimulusCollection:
             )
         return decode_image_file(file, max_pixels)
 
+    def check_image(stimulus: str) -> None:
+        check_image_file(path.parent / str(table.at[stimulus, "file"]), max_pixels)
+
     factors = table.columns.difference(list(_TEXT_COLUMNS), sort=False)
-    return StimulusCollection(table=table, factors=tuple(map(str, factors)), read_image=read_image)
+    return StimulusCollection(table, tuple(map(str, factors)), read_image, check_image)

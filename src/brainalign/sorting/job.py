@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from brainalign.errors import CorruptDataError, InputError
 from brainalign.raw.options import DatasetOptions
-from brainalign.raw.recording import expand_folder
+from brainalign.raw.recording import expand_file
 from brainalign.sorting.options import SortingOptions, SortSessionOptions
 from brainalign.sorting.places import ELECTRODES, RECORDING
 
@@ -121,8 +121,7 @@ def _list_known(dataset: Any, world: Path | None, column: str) -> set[str] | Non
     table = getattr(dataset, "stimuli_table", None)
     if table is None:
         return None
-    path = Path(table)
-    return set(_read_ids(expand_folder(str(path.parent), "stimuli_table") / path.name, "stimulus"))
+    return set(_read_ids(expand_file(table, "stimuli_table"), "stimulus"))
 
 
 def _read_ids(path: Path, column: str) -> list[str]:

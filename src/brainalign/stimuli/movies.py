@@ -10,7 +10,7 @@ import xarray as xr
 
 from brainalign.errors import InputError
 from brainalign.raw.images import resize_image
-from brainalign.raw.movies import MovieCollection
+from brainalign.raw.movies import Movie, MovieCollection
 from brainalign.stimuli.movie_splits import split_across_movies, split_within_movies
 from brainalign.stimuli.options import MovieStimuliOptions
 
@@ -54,18 +54,8 @@ def build_movie_stimuli(
     InputError
         If there is no movie, frames of movies differ in size, or rates of movies differ.
     """
-    names = collection.list_names("model")
-    if not names:
-        raise InputError("the data set has no movie for models", found=sorted(collection.movies))
-    movies = [collection.movies[name] for name in names]
-    rates = sorted({movie.frame_rate_hz for movie in movies})
-    if len(rates) > 1:
-        raise InputError(
-            "movies have different frame rates",
-            expected="one rate",
-            found=f"{rates} Hz",
-            remedy="Resample them, or plan them as data sets of their own.",
-        )
+    movies = choose_movies(collection)
+    names, rates = [movie.name for movie in movies], [movie.frame_rate_hz for movie in movies]
     frames: np.ndarray | None = None
     total, first = sum(movie.n_frames for movie in movies), 0
     for name in progress(names) if progress else names:
@@ -73,13 +63,7 @@ def build_movie_stimuli(
         if frames is None:
             frames = np.empty((total, *pixels.shape[1:]), dtype=np.uint8)
         if pixels.shape[1:] != frames.shape[1:]:
-            raise InputError(
-                "movies have frames of different sizes",
-                where=f"movie '{name}'",
-                expected=f"{frames.shape[2]} x {frames.shape[1]} pixels as '{names[0]}'",
-                found=f"{pixels.shape[2]} x {pixels.shape[1]}",
-                remedy="Set stimuli.frame_size to resize all of them.",
-            )
+            raise _refuse_sizes(name, names[0], frames.shape[1:], pixels.shape[1:])
         frames[first : first + len(pixels)] = pixels
         first += len(pixels)
     number = np.concatenate([np.arange(movie.n_frames, dtype=np.int32) for movie in movies])
@@ -106,6 +90,61 @@ def build_movie_stimuli(
     for key, variable in dataset.variables.items():
         variable.attrs["long_name"], variable.attrs["units"] = _DESCRIPTIONS[str(key)]
     return dataset
+
+
+def choose_movies(collection: MovieCollection) -> list[Movie]:
+    """Choose the movies that models see, in the order of their names.
+
+    Raises
+    ------
+    InputError
+        If there is none, or their rates differ.
+    """
+    names = collection.list_names("model")
+    if not names:
+        raise InputError("the data set has no movie for models", found=sorted(collection.movies))
+    movies = [collection.movies[name] for name in names]
+    rates = sorted({movie.frame_rate_hz for movie in movies})
+    if len(rates) > 1:
+        raise InputError(
+            "movies have different frame rates",
+            expected="one rate",
+            found=f"{rates} Hz",
+            remedy="Resample them, or plan them as data sets of their own.",
+        )
+    return movies
+
+
+def check_first_frames(collection: MovieCollection, options: MovieStimuliOptions) -> None:
+    """Check splits and sizes of movies by their first frames alone.
+
+    Raises
+    ------
+    InputError
+        As :func:`build_movie_stimuli`.
+    """
+    movies = choose_movies(collection)
+    split_within_movies(movies, options.split)
+    split_across_movies(movies, options.split)
+    if collection.read_first_frame is None or options.frame_size is not None:
+        return
+    shapes = {movie.name: collection.read_first_frame(movie.name).shape for movie in movies}
+    first = shapes[movies[0].name]
+    for name, shape in shapes.items():
+        if shape != first:
+            raise _refuse_sizes(name, movies[0].name, first, shape)
+
+
+def _refuse_sizes(
+    name: str, first: str, expected: tuple[int, ...], found: tuple[int, ...]
+) -> InputError:
+    return InputError(
+        "movies have frames of different sizes",
+        where=f"movie '{name}'",
+        expected=f"{expected[1]} x {expected[0]} pixels as '{first}'",
+        found=f"{found[1]} x {found[0]}",
+        remedy="Set stimuli.frame_size to resize all of them.",
+    )
 
 
 def _read_resized(collection: MovieCollection, name: str, size: int | None) -> np.ndarray:

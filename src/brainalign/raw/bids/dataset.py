@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -27,13 +27,20 @@ from brainalign.raw.bids.runs import (
 )
 from brainalign.raw.bids.sidecars import find_sidecars, read_sidecar
 from brainalign.raw.bids.stimuli import open_stimulus_folder
-from brainalign.raw.bids.volumes import VolumeHeader, read_header, verify_stream
+from brainalign.raw.bids.volumes import (
+    VolumeHeader,
+    read_header,
+    verify_length,
+    verify_stream,
+)
 from brainalign.raw.fmri_options import BIDSDataset, BIDSVolumeOptions, NoPreprocessing
-from brainalign.raw.recording import StimulusCollection, expand_folder
+from brainalign.raw.recording import StimulusCollection, expand_file, expand_folder
 from brainalign.raw.stimulus_table import open_stimulus_table
 
 _DERIVATIVE_LISTING_NAME = "derivatives.tsv"
 _NO_SESSION = "1"
+# Some seconds of decompression; larger data sets are checked by headers and lengths.
+_VERIFIED_BYTES = 200_000_000
 
 
 class BIDSFolder:
@@ -65,6 +72,7 @@ class BIDSFolder:
         self.options = options
         self.folder = expand_folder(options.folder, "folder")
         self._listing, self._derivatives = listing, preprocessed
+        self._is_verified = True
         ways = options.preprocessing
         if preprocessed is None and isinstance(ways, NoPreprocessing) and ways.derivatives:
             self._derivatives = expand_folder(
@@ -134,7 +142,15 @@ class BIDSFolder:
         if raw_only:
             derived = []
         bold = [one for one in raw if one.suffix == "bold" and one.extension in _VOLUMES]
-        bold = [one for one in bold if "sub" in one.entities and self._is_wanted(one)]
+        bold = [one for one in bold if "sub" in one.entities]
+        tasks = sorted({one.entities.get("task", "") for one in bold})
+        if tasks and self.options.task is not None and self.options.task not in tasks:
+            raise InputError(
+                f"no task '{self.options.task}' of sub-{subject}",
+                where=self.folder,
+                remedy=suggest_name(self.options.task, tasks),
+            )
+        bold = [one for one in bold if self._is_wanted(one)]
         check_runs_differ(bold, subject, self.folder)
         runs = [self._compose_run(one, raw, derived, raw_only) for one in bold]
         return sorted(runs, key=lambda one: (_sort_key(one.session), _sort_key(one.run)))
@@ -253,7 +269,9 @@ class BIDSFolder:
             return open_stimulus_folder(
                 self.folder / "stimuli", shown, self.options.stimuli.max_pixels
             )
-        collection = open_stimulus_table(Path(table_path), self.options.stimuli.max_pixels)
+        collection = open_stimulus_table(
+            expand_file(table_path, "stimuli_table"), self.options.stimuli.max_pixels
+        )
         missing = sorted(set(shown) - set(collection.table.index))
         if missing:
             raise InputError(
@@ -263,7 +281,10 @@ class BIDSFolder:
                 remedy="Add them to stimuli_table, or list them as events.ignored_stimuli.",
             )
         return StimulusCollection(
-            collection.table.loc[shown], collection.factors, collection.read_image
+            collection.table.loc[shown],
+            collection.factors,
+            collection.read_image,
+            collection.check_image,
         )
 
     def _iterate_shown(self) -> Iterator[str]:
@@ -278,9 +299,11 @@ class BIDSFolder:
 
         Notes
         -----
-        Volumes are decompressed to their end, since only there their checksum stands.
+        Volumes are decompressed to their end, since only there their checksum stands, up to a
+        limit of stored bytes in all; of the others the stated length is compared.
         """
         problems: list[BrainalignError] = []
+        n_bytes = 0
         raw_only = self._derivatives is None
         for subject in self._subjects:
             try:
@@ -289,10 +312,15 @@ class BIDSFolder:
                 problems.append(error)
                 continue
             for run in runs:
-                problems += self._find_run_problems(run)
+                n_bytes += run.bold.stat().st_size if run.bold.is_file() else 0
+                verify = verify_stream if n_bytes <= _VERIFIED_BYTES else verify_length
+                problems += self._find_run_problems(run, verify)
+        self._is_verified = n_bytes <= _VERIFIED_BYTES
         return problems
 
-    def _find_run_problems(self, run: BOLDRun) -> list[BrainalignError]:
+    def _find_run_problems(
+        self, run: BOLDRun, verify: Callable[[VolumeHeader], None]
+    ) -> list[BrainalignError]:
         problems: list[BrainalignError] = []
         try:
             header, tr_s = self.read_run_header(run)
@@ -302,7 +330,7 @@ class BIDSFolder:
             scan_s = float("inf")
         else:
             scan_s = header.n_volumes * tr_s
-            for check in (verify_stream, lambda one: check_confound_rows(run, one)):
+            for check in (verify, lambda one: check_confound_rows(run, one)):
                 try:
                     check(header)
                 except BrainalignError as error:
@@ -324,6 +352,7 @@ class BIDSFolder:
         return (
             f"{len(self._subjects)} subjects, {len(runs)} runs, {len(stimuli)} presentations, "
             f"{len(set(stimuli))} stimuli"
+            + ("" if self._is_verified else " (checksums of the first 200 MB of volumes only)")
         )
 
 

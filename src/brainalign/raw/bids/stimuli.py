@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from brainalign.errors import InputError
-from brainalign.raw.images import decode_image_file
+from brainalign.raw.images import check_image_file, decode_image_file
 from brainalign.raw.recording import StimulusCollection
 
 _EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
@@ -64,5 +64,8 @@ def open_stimulus_folder(
     def read_image(stimulus: str) -> np.ndarray:
         return decode_image_file(files[stimulus], max_pixels)
 
+    def check_image(stimulus: str) -> None:
+        check_image_file(files[stimulus], max_pixels)
+
     table = pd.DataFrame(index=pd.Index(found, name="stimulus"))
-    return StimulusCollection(table=table, factors=(), read_image=read_image)
+    return StimulusCollection(table, (), read_image, check_image)

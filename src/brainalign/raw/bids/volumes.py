@@ -6,6 +6,7 @@ memory of what is kept and of one volume, and the time of its decompression.
 
 from __future__ import annotations
 
+import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -322,3 +323,23 @@ def verify_stream(header: VolumeHeader) -> None:
         As :func:`read_voxels`.
     """
     read_voxels(header, np.zeros((0, 3), dtype=np.intp))
+
+
+def verify_length(header: VolumeHeader) -> None:
+    """Compare the length that a gzip file states at its end with what its header claims.
+
+    A file that states another length is decompressed, since some writers leave padding behind.
+
+    Raises
+    ------
+    CorruptDataError
+        As :func:`read_voxels`, for files that are cut off.
+    """
+    if not header.path.name.endswith(".gz"):
+        return  # read_header has compared the size of the file
+    with header.path.open("rb") as file:
+        file.seek(-4, os.SEEK_END)
+        stated = int.from_bytes(file.read(4), "little")
+    claimed = header.data_offset + header.volume_bytes * header.n_volumes
+    if stated != claimed % (1 << 32):
+        verify_stream(header)

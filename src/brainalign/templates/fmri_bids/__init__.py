@@ -1,0 +1,1 @@
+"""Functional volumes in BIDS and pictures."""

@@ -1,0 +1,1 @@
+"""Sorted spikes in NWB and pictures."""

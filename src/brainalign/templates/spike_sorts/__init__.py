@@ -1,0 +1,1 @@
+"""Folders of spike sorters, or raw samples, and pictures."""
