@@ -51,6 +51,7 @@ _SECTIONS = {
     "all of its methods.",
     "evaluation": "Metrics and intervals.",
     "yardsticks": "Common yardsticks of all backbones, see docs/yardsticks.md.",
+    "comparison": "Paired differences between methods and backbones, see docs/comparison.md.",
     "tracking": "Trackers of fits beside training.csv, see docs/training.md.",
     "arrays": "Work on arrays that exceed memory, see docs/large_arrays.md.",
 }
