@@ -10,8 +10,8 @@ import math
 
 _CHUNK_BYTES = 4 << 20
 _SHARD_BYTES = 256 << 20
-# A shard lies in memory encoded and once more joined to a file, and several are written at a time.
-_SHARD_SHARE = 1 / 20
+# A shard is held twice while it is written: chunk by chunk, and joined to a file.
+_SHARD_SHARE = 1 / 10
 
 
 def choose_chunks(shape: tuple[int, ...], item_bytes: int) -> tuple[int, ...]:
@@ -50,8 +50,8 @@ def limit_shard_bytes(store_bytes: int) -> int:
     Returns
     -------
     shard_bytes : int
-        A small share of the store, at least one chunk and at most 256 MB: stores of up to 5 GB
-        are some twenty to forty files and a few more, larger ones as many as elsewhere.
+        A small share of the store, at least one chunk and at most 256 MB: stores of up to 2.5 GB
+        are ten to twenty files and a few more, larger ones as many as elsewhere.
     """
     return max(_CHUNK_BYTES, min(_SHARD_BYTES, int(store_bytes * _SHARD_SHARE)))
 

@@ -18,10 +18,9 @@ from brainalign.stores.publish import publish_folder
 
 # A text element is a pointer in memory; on disk ids take about this many bytes.
 _TEXT_BYTES = 32
-# Recordings fill memory already; their writing must add little (tests/unit/responses/
-# test_fmri_memory.py). Other stores are written from arrays in blocks, or are small.
+# Recordings fill memory already, so their writing must add little: small shards, one at a time.
+# Other stores come in blocks from dask, or are small.
 _LEAN_KINDS = {"responses"}
-_N_WRITTEN_AT_ONCE = 3  # shards of an array; each is held encoded and once more as a file
 
 
 def write_store(
@@ -64,7 +63,9 @@ def write_store(
         # Readers need consolidated metadata to open without a warning; the writer is told that
         # other implementations may not know it, which is no news to the user.
         warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
-        settings = {"array.write_empty_chunks": True, "async.concurrency": _N_WRITTEN_AT_ONCE}
+        settings: dict[str, Any] = {"array.write_empty_chunks": True}
+        if kind in _LEAN_KINDS:
+            settings["async.concurrency"] = 1
         with zarr.config.set(settings):
             prepared.to_zarr(draft, mode="a", zarr_format=3, encoding=encoding, consolidated=True)
         _check_chunks_on_disk(draft)
