@@ -111,9 +111,7 @@ def _choose_grid(
     return chunks, choose_shards(variable.shape, chunks, item_bytes, shard_bytes)
 
 
-def _choose_encoding(
-    dataset: xr.Dataset, shard_bytes: int | None
-) -> dict[str, dict[str, Any]]:
+def _choose_encoding(dataset: xr.Dataset, shard_bytes: int | None) -> dict[str, dict[str, Any]]:
     encoding: dict[str, dict[str, Any]] = {}
     for name, variable in dataset.variables.items():
         if variable.ndim == 0 or 0 in variable.shape:
