@@ -27,7 +27,8 @@ def draw_surface_map(
     meshes : dict of str to (array of shape (n_vertices, 3), array of shape (n_triangles, 3))
         Coordinates in mm and triangles, by hemisphere: ``left``, ``right``.
     textures : dict of str to array of shape (n_vertices,)
-        Values, likewise; NaN where there is none, drawn in grey.
+        Values, likewise; NaN where there is none. A triangle has the mean of the values of its
+        corners, and is grey where none has one.
     title, label : str
         Name of the subject and of the values.
 
@@ -52,12 +53,15 @@ def draw_surface_map(
                 view=view,
                 cmap=colours,
                 colorbar=False,
+                avg_method=_average_known,
                 vmin=limits[0],
                 vmax=limits[1],
                 symmetric_cbar=False,
                 figure=figure,
                 axes=axes,
             )
+            # As long as it is; nilearn fits each axis to the panel.
+            axes.set_box_aspect(np.ptp(meshes[side][0], axis=0), zoom=1.4)
             axes.set_title(f"{side}, {view}", size=8)
         bar = figure.colorbar(
             mpl.cm.ScalarMappable(mpl.colors.Normalize(*limits), colours),
@@ -66,3 +70,8 @@ def draw_surface_map(
         bar.set_label(label, size=8)
         bar.outline.set_visible(False)
     return figure
+
+
+def _average_known(corners: NDArray[np.floating]) -> float:
+    known = corners[~np.isnan(corners)]
+    return float(known.mean()) if len(known) else float("nan")
