@@ -61,7 +61,7 @@ def draw_surface_map(
                 axes=axes,
             )
             # As long as it is; nilearn fits each axis to the panel.
-            axes.set_box_aspect(np.ptp(meshes[side][0], axis=0), zoom=1.4)
+            axes.set_box_aspect(np.ptp(meshes[side][0], axis=0), zoom=1.25)
             axes.set_title(f"{side}, {view}", size=8)
         bar = figure.colorbar(
             mpl.cm.ScalarMappable(mpl.colors.Normalize(*limits), colours),
