@@ -77,7 +77,7 @@ VERBS: dict[str, Verb] = {
     "collect": Verb("brainalign.evaluation.collect_command", "join all scores into one table"),
     "report": Verb("brainalign.report.command", "draw the figures and write the page"),
     "open": Verb("brainalign.report.open_command", "write a page that shows one store or folder"),
-    "map": Verb("brainalign.responses.map_command", "write values of voxels as a NIfTI volume"),
+    "map": Verb("brainalign.report.map_command", "write and draw values of voxels or vertices"),
     "inspect": Verb(
         "brainalign.stores.command",
         "print what a store or folder holds",

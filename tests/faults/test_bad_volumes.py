@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import nibabel as nib
@@ -24,7 +25,7 @@ from bids_files import (
     write_nifti,
 )
 from brainalign.errors import BrainalignError, CorruptDataError, ResourceError
-from brainalign.raw.bids.volumes import read_header, read_voxels, verify_stream
+from brainalign.raw.bids.volumes import VolumeHeader, read_header, read_voxels, verify_stream
 from command_line import Command
 
 EVERY_VOXEL = np.indices(SHAPE).reshape(3, -1).T
@@ -83,13 +84,18 @@ def test_a_claim_that_cannot_fit_the_file_is_corrupt(bold: Path) -> None:
         read_header(bold)
 
 
-def test_a_gzip_bomb_is_not_unpacked(bold: Path) -> None:
+@pytest.mark.parametrize(
+    "read",
+    [verify_stream, lambda header: read_voxels(header, EVERY_VOXEL)],
+    ids=["checked", "read"],
+)
+def test_a_gzip_bomb_is_not_unpacked(read: Callable[[VolumeHeader], object], bold: Path) -> None:
     content = gzip.decompress(bold.read_bytes())
     bold.write_bytes(gzip.compress(content + bytes(200_000_000), compresslevel=1))
     header = read_header(bold)
     tracemalloc.start()
     with pytest.raises(CorruptDataError, match="holds more than its header claims"):
-        verify_stream(header)
+        read(header)
     assert tracemalloc.get_traced_memory()[1] < 5e6
     tracemalloc.stop()
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from nilearn.glm.first_level.design_matrix import create_cosine_drift
 from nilearn.interfaces.fmriprep import load_confounds
+from scipy.linalg.blas import sgemm
 
 from brainalign.errors import InputError
 from brainalign.raw.bids.events import read_table
@@ -21,6 +22,8 @@ from brainalign.responses.fmri_options import ConfoundOptions
 
 _ROUNDING = 1e-7  # of a constant series that was scaled in single precision
 _COLUMN_TOLERANCE = 1e-8
+# Voxels that are cleaned together: their series stay in the cache of a core between the steps.
+_N_TOGETHER = 768
 
 
 def read_confounds(
@@ -177,43 +180,48 @@ def find_basis(columns: np.ndarray) -> np.ndarray:
 
 
 def project_out(series: np.ndarray, basis: np.ndarray) -> np.ndarray:
-    """Take the part of series that a basis spans away, in place.
+    """Take the part of series that a basis spans away.
 
     Parameters
     ----------
     series : array of shape (n_volumes, n_voxels), float32
-        Signals; overwritten.
+        Signals; overwritten where they lie in one piece.
     basis : array of shape (n_volumes, rank)
         Orthonormal columns.
     """
-    narrow = basis.astype(series.dtype)
-    series -= narrow @ (narrow.T @ series)
-    return series
+    narrow = basis.astype(np.float32, copy=False)
+    share = narrow.T @ series
+    # series - narrow share in one call and without an array between; BLAS counts columns first.
+    return sgemm(-1.0, share.T, narrow.T, 1.0, series.T, overwrite_c=True).T  # type: ignore[no-any-return]
 
 
-def standardise(series: np.ndarray, mean: np.ndarray, how: str) -> np.ndarray:
-    """Scale cleaned series in place; voxels that do not vary become 0.
+def find_scale(cleaned: np.ndarray, mean: np.ndarray, how: str) -> np.ndarray:
+    """Find what cleaned series are multiplied by; 0 for voxels that do not vary.
 
     Parameters
     ----------
-    series : array of shape (n_volumes, n_voxels), float32
-        Cleaned, of mean 0.
+    cleaned : array of shape (n_volumes, n_voxels), float32
+        Of mean 0.
     mean : array of shape (n_voxels,)
         Mean of the signal before.
     how : {"percent", "zscore", "none"}
         As :class:`brainalign.responses.fmri_options.FMRIResponseOptions`.
+
+    Returns
+    -------
+    scale : array of shape (n_voxels,), float32
     """
     # Cleaned series have no mean; numpy's own std would make copies of them.
-    power = np.einsum("tv,tv->v", series, series)
-    deviation = np.sqrt(power / max(len(series) - 1, 1))
+    power = np.einsum("tv,tv->v", cleaned, cleaned)
+    deviation = np.sqrt(power / max(len(cleaned) - 1, 1))
     varies = deviation > _ROUNDING * np.maximum(np.abs(mean), 1e-12)
-    if not varies.all():
-        series[:, ~varies] = 0
+    scale = varies.astype(np.float32)
     if how == "zscore":
-        series /= np.where(varies, deviation, 1).astype(series.dtype)
+        scale[varies] /= deviation[varies]
     if how == "percent":
-        series *= np.where(mean > 0, 100 / np.where(mean > 0, mean, 1), 0).astype(series.dtype)
-    return series
+        varies &= mean > 0
+        scale = np.where(varies, 100 / np.where(varies, mean, 1), 0).astype(np.float32)
+    return scale
 
 
 def clean_series(
@@ -244,15 +252,18 @@ def clean_series(
     cleaned : array of shape (n_volumes, n_voxels), float32
     """
     nuisance = compose_nuisance(confounds, len(series), tr_s, high_pass_hz)
-    if kept is None or kept.all():
-        return _clean(series, nuisance, standardisation)
-    series[kept] = _clean(series[kept], nuisance[kept], standardisation)
-    series[~kept] = np.nan
+    everything = kept is None or bool(kept.all())
+    rows = slice(None) if everything else np.flatnonzero(kept)
+    basis = find_basis(nuisance[rows]).astype(np.float32)
+    weight = np.full(len(basis), 1 / len(basis), dtype=np.float32)
+    for start in range(0, series.shape[1], _N_TOGETHER):
+        columns = slice(start, start + _N_TOGETHER)
+        signal = series[rows, columns]
+        mean = weight @ signal
+        # The mean goes first: rounding is then relative to the fluctuations, not to the level.
+        cleaned = project_out(signal - mean, basis)
+        cleaned *= find_scale(cleaned, mean, standardisation)
+        series[rows, columns] = cleaned
+    if not everything:
+        series[~kept] = np.nan  # type: ignore[operator]
     return series
-
-
-def _clean(series: np.ndarray, nuisance: np.ndarray, standardisation: str) -> np.ndarray:
-    mean = np.full(len(series), 1 / len(series), dtype=series.dtype) @ series
-    # The mean goes first: rounding is then relative to the fluctuations, not to the level.
-    series -= mean.astype(series.dtype)
-    return standardise(project_out(series, find_basis(nuisance)), mean, standardisation)

@@ -14,6 +14,8 @@ from brainalign.errors import CorruptDataError, InputError
 from brainalign.options import suggest_name
 from brainalign.stores.read import read_labels
 
+_N_LISTED = 8
+
 
 @dataclass(frozen=True)
 class VoxelGrid:
@@ -71,19 +73,24 @@ def read_voxel_grid(path: Path) -> VoxelGrid:
     return VoxelGrid(read_labels(store, "unit"), index, store["affine"].values, background, space)
 
 
-def read_voxel_values(path: Path, group: str, variable: str, grid: VoxelGrid) -> np.ndarray:
-    """Read a variable and bring it into the order of the grid.
+def read_unit_values(
+    path: Path, group: str, variable: str, unit: np.ndarray, where: dict[str, str] | None = None
+) -> np.ndarray:
+    """Read a variable and bring it into the order of given units.
 
     Parameters
     ----------
     path : Path
-        A store with the variable and, where it is another one, the coordinate ``unit``.
+        A store with the variable and, where it is another one, ``unit``: the label of a dimension
+        or a column of a table.
     group : str
         Group of the store.
     variable : str
         Name of the variable.
-    grid : VoxelGrid
-        Units by id.
+    unit : array of shape (n_units,) of str
+        Ids.
+    where : dict of str to str, optional
+        Of a table, such as one of scores: the rows that have these texts in these columns.
 
     Returns
     -------
@@ -93,14 +100,16 @@ def read_voxel_values(path: Path, group: str, variable: str, grid: VoxelGrid) ->
     Raises
     ------
     InputError
-        If there is no such variable, it has no dimension unit, holds text, or shares no unit with
-        the grid.
+        If there is no such variable, it holds text, it shares no unit with the given ones, or
+        several rows of a table are left for a unit.
     """
     store = _open(path, group)
+    label = store.variables.get("unit")
+    axis = str(label.dims[0]) if label is not None and label.ndim == 1 else "unit"
     names = [
         str(name)
         for name, one in store.variables.items()
-        if "unit" in one.dims and one.dtype.kind in "fiub"
+        if axis in one.dims and one.dtype.kind in "fiub"
     ]
     if variable not in names:
         raise InputError(
@@ -108,15 +117,73 @@ def read_voxel_values(path: Path, group: str, variable: str, grid: VoxelGrid) ->
             where=f"{path} group {group}",
             remedy=suggest_name(variable, names),
         )
-    found = store[variable].transpose("unit", ...).values
-    unit = read_labels(store, "unit")
-    place = {str(name): row for row, name in enumerate(unit.tolist())}
-    rows = np.array([place.get(str(name), -1) for name in grid.unit.tolist()])
+    found = store[variable].transpose(axis, ...).values
+    known = read_labels(store, "unit")
+    if axis != "unit":
+        rows = _choose_rows(store, where or {}, f"{path} group {group}")
+        found, known = found[rows], known[rows]
+    place = {str(name): row for row, name in enumerate(known.tolist())}
+    rows = np.array([place.get(str(name), -1) for name in unit.tolist()])
     if (rows < 0).all():
         raise InputError("the stores share no unit", where=path, remedy="Give the same subject's.")
     values = np.full((len(rows), *found.shape[1:]), np.nan, dtype=np.float32)
     values[rows >= 0] = found[rows[rows >= 0]]
     return values
+
+
+def _choose_rows(store: xr.Dataset, where: dict[str, str], place: str) -> np.ndarray:
+    """Choose the rows of a table, one per unit at most."""
+    [axis] = store["unit"].dims
+    columns = {
+        str(name): np.array([str(one) for one in variable.values.tolist()], dtype=object)
+        for name, variable in store.variables.items()
+        if variable.dims == (axis,) and variable.dtype.kind != "f" and name != axis
+    }
+    chosen = np.ones(store.sizes[axis], dtype=bool)
+    for name, text in where.items():
+        if name not in columns:
+            raise InputError(
+                f"no column '{name}'", where=place, remedy=suggest_name(name, list(columns))
+            )
+        matching = columns[name] == text
+        if not (chosen & matching).any():
+            raise InputError(
+                f"no row with {name}={text}", where=place, found=_list_some(columns[name][chosen])
+            )
+        chosen &= matching
+    rows = np.flatnonzero(chosen)
+    if len(np.unique(columns["unit"][rows])) < len(rows):
+        varying = [
+            f"{name}: {_list_some(values[rows])}"
+            for name, values in columns.items()
+            if name != "unit" and len(np.unique(values[rows])) > 1
+        ]
+        raise InputError(
+            "several rows per unit",
+            where=place,
+            found="; ".join(varying) or "the same row twice",
+            remedy="Choose with --where COLUMN=VALUE, once per column.",
+        )
+    return rows
+
+
+def _list_some(values: np.ndarray) -> str:
+    """List the first values and how many there are more."""
+    names = np.unique(values).tolist()
+    more = f" and {len(names) - _N_LISTED} more" if len(names) > _N_LISTED else ""
+    return ", ".join(names[:_N_LISTED]) + more
+
+
+def read_identity(path: Path) -> dict[str, str]:
+    """Read of which data set and subject a response store is, as far as it says."""
+    attributes = _open(path, "/").attrs
+    return {name: str(attributes[name]) for name in ("dataset", "subject") if name in attributes}
+
+
+def has_variables(path: Path, *names: str) -> bool:
+    """Say whether a store holds these variables in its first group."""
+    variables = _open(path, "/").variables
+    return all(name in variables for name in names)
 
 
 def fill_volume(values: np.ndarray, grid: VoxelGrid, fill: float = np.nan) -> np.ndarray:

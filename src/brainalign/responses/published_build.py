@@ -79,7 +79,7 @@ def build_published_responses(
         "onset": ("presentation", presentations["onset_s"].to_numpy(dtype=np.float64)),
         "session_name": np.unique(session),
     }
-    attributes = {"design": "images", "estimate": dataset.estimate}
+    attributes = {"design": "images", "estimate": dataset.estimate, **units.attributes}
     if units.places is not None:
         _place(units.places, variables, coords)
         attributes["space"] = units.places.space

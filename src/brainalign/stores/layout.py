@@ -10,6 +10,8 @@ import math
 
 _CHUNK_BYTES = 4 << 20
 _SHARD_BYTES = 256 << 20
+# A shard is held twice while it is written: chunk by chunk, and joined to a file.
+_SHARD_SHARE = 1 / 10
 
 
 def choose_chunks(shape: tuple[int, ...], item_bytes: int) -> tuple[int, ...]:
@@ -37,8 +39,28 @@ def choose_chunks(shape: tuple[int, ...], item_bytes: int) -> tuple[int, ...]:
     return tuple(chunks)
 
 
+def limit_shard_bytes(store_bytes: int) -> int:
+    """Choose the largest shard of a store that is written with little memory.
+
+    Parameters
+    ----------
+    store_bytes : int
+        Size of all arrays of the store, unpacked.
+
+    Returns
+    -------
+    shard_bytes : int
+        A small share of the store, at least one chunk and at most 256 MB: stores of up to 2.5 GB
+        are ten to twenty files and a few more, larger ones as many as elsewhere.
+    """
+    return max(_CHUNK_BYTES, min(_SHARD_BYTES, int(store_bytes * _SHARD_SHARE)))
+
+
 def choose_shards(
-    shape: tuple[int, ...], chunks: tuple[int, ...], item_bytes: int
+    shape: tuple[int, ...],
+    chunks: tuple[int, ...],
+    item_bytes: int,
+    shard_bytes: int | None = None,
 ) -> tuple[int, ...]:
     """Join chunks into files of at most about 256 MB.
 
@@ -48,13 +70,15 @@ def choose_shards(
         Shape of the array and of its chunks.
     item_bytes : int
         Size of one element in bytes.
+    shard_bytes : int, optional
+        Other largest size, see :func:`limit_shard_bytes`.
 
     Returns
     -------
     shards : tuple of int
         Shard length per axis, each a whole multiple of the chunk length.
     """
-    return join_chunks(shape, chunks, item_bytes, _SHARD_BYTES)
+    return join_chunks(shape, chunks, item_bytes, shard_bytes or _SHARD_BYTES)
 
 
 def join_chunks(

@@ -13,11 +13,14 @@ from zarr.codecs import ZstdCodec
 
 from brainalign.errors import CorruptDataError
 from brainalign.stores.contracts import check_contract
-from brainalign.stores.layout import choose_chunks, choose_shards
+from brainalign.stores.layout import choose_chunks, choose_shards, limit_shard_bytes
 from brainalign.stores.publish import publish_folder
 
 # A text element is a pointer in memory; on disk ids take about this many bytes.
 _TEXT_BYTES = 32
+# Recordings fill memory already, so their writing must add little: small shards, one at a time.
+# Other stores come in blocks from dask, or are small.
+_LEAN_KINDS = {"responses"}
 
 
 def write_store(
@@ -49,16 +52,21 @@ def write_store(
     if isinstance(tree, xr.Dataset):
         tree = xr.DataTree(tree)
     check_contract(tree, kind, where=path)
-    prepared = tree.map_over_datasets(_prepare_dataset)
+    limit = limit_shard_bytes(tree.nbytes) if kind in _LEAN_KINDS else None
+    prepared = tree.map_over_datasets(_prepare_dataset, kwargs={"shard_bytes": limit})
     prepared.attrs.update({"kind": kind, **_attributes_from(provenance or {})})
     encoding = {
-        node.path: _choose_encoding(node.to_dataset(inherit=False)) for node in prepared.subtree
+        node.path: _choose_encoding(node.to_dataset(inherit=False), limit)
+        for node in prepared.subtree
     }
     with publish_folder(path, kind, provenance) as draft, warnings.catch_warnings():
         # Readers need consolidated metadata to open without a warning; the writer is told that
         # other implementations may not know it, which is no news to the user.
         warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
-        with zarr.config.set({"array.write_empty_chunks": True}):
+        settings: dict[str, Any] = {"array.write_empty_chunks": True}
+        if kind in _LEAN_KINDS:
+            settings["async.concurrency"] = 1
+        with zarr.config.set(settings):
             prepared.to_zarr(draft, mode="a", zarr_format=3, encoding=encoding, consolidated=True)
         _check_chunks_on_disk(draft)
 
@@ -68,7 +76,7 @@ def _attributes_from(provenance: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in provenance.items() if name != "run"}
 
 
-def _prepare_dataset(dataset: xr.Dataset) -> xr.Dataset:
+def _prepare_dataset(dataset: xr.Dataset, shard_bytes: int | None) -> xr.Dataset:
     """Store text as variable-length UTF-8, the only text that Zarr v3 specifies."""
     text = {
         name: _prepare_text(str(name), variable)
@@ -81,7 +89,7 @@ def _prepare_dataset(dataset: xr.Dataset) -> xr.Dataset:
         variable.encoding = {}
         if variable.chunks is not None and 0 not in variable.shape:
             # Two tasks that write into one shard would lose data: one task per shard.
-            _, shards = _choose_grid(variable)
+            _, shards = _choose_grid(variable, shard_bytes)
             prepared[name] = prepared[name].chunk(dict(zip(variable.dims, shards, strict=True)))
     return prepared
 
@@ -95,18 +103,20 @@ def _prepare_text(name: str, variable: xr.Variable) -> xr.Variable:
     return xr.Variable(variable.dims, labels.astype(np.dtypes.StringDType()), variable.attrs)
 
 
-def _choose_grid(variable: xr.Variable) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _choose_grid(
+    variable: xr.Variable, shard_bytes: int | None
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
     item_bytes = _TEXT_BYTES if variable.dtype.kind in "OT" else variable.dtype.itemsize
     chunks = choose_chunks(variable.shape, item_bytes)
-    return chunks, choose_shards(variable.shape, chunks, item_bytes)
+    return chunks, choose_shards(variable.shape, chunks, item_bytes, shard_bytes)
 
 
-def _choose_encoding(dataset: xr.Dataset) -> dict[str, dict[str, Any]]:
+def _choose_encoding(dataset: xr.Dataset, shard_bytes: int | None) -> dict[str, dict[str, Any]]:
     encoding: dict[str, dict[str, Any]] = {}
     for name, variable in dataset.variables.items():
         if variable.ndim == 0 or 0 in variable.shape:
             continue
-        chunks, shards = _choose_grid(variable)
+        chunks, shards = _choose_grid(variable, shard_bytes)
         settings: dict[str, Any] = {
             "chunks": chunks,
             # The checksum in each frame lets a reader notice a flipped byte by itself.

@@ -195,7 +195,19 @@ def read_grayordinate_units(series: Path, atlas: Path | None) -> PublishedUnits:
             "structure": np.array([_shorten(name) for name in brain.name])[column],
             "vertex": np.asarray(brain.vertex, dtype=np.int32)[column],
         },
+        attributes=_describe_space(brain),
     )
+
+
+def _describe_space(brain: BrainModelAxis) -> dict[str, object]:
+    """Keep what a CIFTI file of maps needs beside the units: sizes of surfaces and the grid."""
+    attributes: dict[str, object] = {
+        "surface_vertices": {_shorten(name): int(n) for name, n in brain.nvertices.items()}
+    }
+    if brain.volume_shape is not None:
+        attributes["volume_shape"] = [int(length) for length in brain.volume_shape]
+        attributes["volume_affine"] = np.asarray(brain.affine, dtype=float).tolist()
+    return attributes
 
 
 def _match_labels(unit: np.ndarray, atlas: Path) -> np.ndarray:

@@ -50,12 +50,15 @@ class PublishedUnits:
         None for a surface.
     further : dict of str to array of shape (n_units,)
         What else is known of each, by name.
+    attributes : dict
+        What is known of all together; plain text, numbers and lists.
     """
 
     unit: np.ndarray
     area: np.ndarray
     places: VoxelPlaces | None = None
     further: dict[str, np.ndarray] = field(default_factory=dict)
+    attributes: dict[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from brainalign.report.figures.map_colours import choose_colours
 from brainalign.report.figures.style import MUTED, PANEL_WIDTH, use_style
 
 _HEIGHT = 1.75  # inches
 _N_SLICES = 5
-_COLOURS = "viridis"
 
 
 def draw_brain_map(
@@ -20,19 +20,22 @@ def draw_brain_map(
     affine: NDArray[np.floating],
     title: str,
     label: str,
+    limits: tuple[float, float] = (0.0, 1.0),
 ) -> Figure:
     """Draw axial slices through the voxels that have a value.
 
     Parameters
     ----------
     volume : array of shape (x, y, z)
-        Values in [0, 1]; NaN where there is none.
+        Values; NaN where there is none.
     background : array of shape (x, y, z)
         Drawn in grey below.
     affine : array of shape (4, 4)
         From voxel indices to mm: says which side is left.
     title, label : str
         Name of the subject and of the values.
+    limits : tuple of float
+        Values of the first and the last colour.
 
     Notes
     -----
@@ -56,7 +59,11 @@ def draw_brain_map(
                 background[:, :, level].T, cmap="gray", vmin=dark, vmax=bright * 1.3, origin="lower"
             )
             shown = axes.imshow(
-                volume[:, :, level].T, cmap=_COLOURS, vmin=0, vmax=1, origin="lower"
+                volume[:, :, level].T,
+                cmap=choose_colours(limits),
+                vmin=limits[0],
+                vmax=limits[1],
+                origin="lower",
             )
             height = affine[2, 2] * level + affine[2, 3]
             axes.set_xlabel(f"z = {height:.0f} mm", size=8, color=MUTED)

@@ -10,26 +10,32 @@ from matplotlib.figure import Figure
 from nilearn.plotting import plot_glass_brain
 from numpy.typing import NDArray
 
+from brainalign.report.figures.map_colours import choose_colours
 from brainalign.report.figures.style import PANEL_WIDTH, use_style
 
 _HEIGHT = 2.0  # inches
-_COLOURS = "viridis"
 _SMALLEST = 1e-6  # nilearn takes voxels without a value as 0, which is not to be painted
 
 
 def draw_glass_brain(
-    volume: NDArray[np.floating], affine: NDArray[np.floating], title: str, label: str
+    volume: NDArray[np.floating],
+    affine: NDArray[np.floating],
+    title: str,
+    label: str,
+    limits: tuple[float, float] = (0.0, 1.0),
 ) -> Figure:
     """Draw the largest value along each line of sight through the head.
 
     Parameters
     ----------
     volume : array of shape (x, y, z)
-        Values in [0, 1]; NaN where there is none.
+        Values; NaN where there is none.
     affine : array of shape (4, 4)
         From voxel indices to mm of MNI space, in which the outline of the head is drawn.
     title, label : str
         Name of the subject and of the values.
+    limits : tuple of float
+        Values of the first and the last colour.
 
     Notes
     -----
@@ -49,9 +55,9 @@ def draw_glass_brain(
             figure=figure,
             axes=(0.0, 0.0, 1.0, 0.88),
             colorbar=True,
-            cmap=_COLOURS,
-            vmin=0,
-            vmax=1,
+            cmap=choose_colours(limits),
+            vmin=limits[0],
+            vmax=limits[1],
             threshold=_SMALLEST,
             plot_abs=False,
         )

@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from brainalign.report.artifacts import Artifact, Run
-from brainalign.report.blocks import Block, FigureGroup, Heading, Section, Text
-from brainalign.report.figures.brain_maps import draw_brain_map
-from brainalign.report.figures.glass_brain import draw_glass_brain
+from brainalign.report.blocks import Block, Bullets, FigureGroup, Heading, Section, Text
+from brainalign.report.figures.unit_maps import draw_voxels
 from brainalign.report.names import make_slug, write_count
 from brainalign.report.pictures import Picture, encode_figure
-from brainalign.responses.maps import fill_volume, read_voxel_grid, read_voxel_values
+from brainalign.responses.maps import has_variables, read_unit_values, read_voxel_grid
 from brainalign.stores.read import open_store
 
 _READING = (
@@ -20,6 +19,11 @@ _READING = (
     "largest value along each line of sight: left half, from the back, right half, from the top."
 )
 _VARIABLE = "noise_ceiling"
+_CIFTI = (
+    "No map is drawn, since the surface is no part of the responses; brainalign map writes one as "
+    "a CIFTI file (.dscalar.nii), and draws it when given --surface-left and --surface-right."
+)
+_UNPLACED = "No map can be drawn: the responses do not say where on a surface a unit lies."
 
 
 def compose_brain_maps(run: Run) -> Section | None:
@@ -32,35 +36,56 @@ def compose_brain_maps(run: Run) -> Section | None:
     """
     blocks: list[Block] = []
     for dataset in dict.fromkeys(name for name, _ in run.responses):
+        subjects = {one: run.responses[dataset, one] for one in run.list_subjects(dataset)}
         pictures = [
-            _draw_subject(run.responses[dataset, subject], dataset, subject)
-            for subject in run.list_subjects(dataset)
-            if _has_voxels(run.responses[dataset, subject])
+            _draw_subject(artifact, dataset, subject)
+            for subject, artifact in subjects.items()
+            if has_variables(artifact.path, "voxel_index", "reference_volume")
         ]
+        on_surface = [
+            _describe_surface(subject, artifact)
+            for subject, artifact in subjects.items()
+            if _lies_on_surface(artifact)
+        ]
+        if pictures or on_surface:
+            blocks.append(Heading(dataset))
         if pictures:
             caption = f"{dataset}: noise ceiling per voxel, one row per subject."
-            blocks += [Heading(dataset), FigureGroup(pictures, caption)]
+            blocks.append(FigureGroup(pictures, caption))
+        if on_surface:
+            blocks.append(Bullets(on_surface))
     return Section("brain-maps", "Brain maps", [Text(_READING), *blocks]) if blocks else None
 
 
-def _has_voxels(artifact: Artifact) -> bool:
-    variables = open_store(artifact.path, "responses").variables
-    return "voxel_index" in variables and "reference_volume" in variables
+def _lies_on_surface(artifact: Artifact) -> bool:
+    """Say whether units are vertices: of CIFTI, or of human recordings without voxels."""
+    if has_variables(artifact.path, "vertex"):
+        return True
+    modality = open_store(artifact.path, "responses").attrs.get("modality")
+    return modality == "fmri" and not has_variables(artifact.path, "voxel_index")
+
+
+def _describe_surface(subject: str, artifact: Artifact) -> str:
+    """Say why there is no picture of a subject, and what it would show."""
+    values = open_store(artifact.path, "responses")[_VARIABLE].values
+    how = _CIFTI if has_variables(artifact.path, "vertex") else _UNPLACED
+    count = write_count(len(values), "unit")
+    return f"{subject}: {count} on the surface of the brain, {_describe(values)}. {how}"
+
+
+def _describe(values: np.ndarray) -> str:
+    known = values[np.isfinite(values)]
+    median = f"{np.median(known):.2f}" if len(known) else "unknown"
+    return f"median noise ceiling {median}"
 
 
 def _draw_subject(artifact: Artifact, dataset: str, subject: str) -> Picture:
     grid = read_voxel_grid(artifact.path)
-    values = read_voxel_values(artifact.path, "/", _VARIABLE, grid)
-    known = values[np.isfinite(values)]
-    median = f"{np.median(known):.2f}" if len(known) else "unknown"
+    values = read_unit_values(artifact.path, "/", _VARIABLE, grid.unit)
     count = write_count(len(values), "voxel")
-    title, label = f"{subject} · {count}", "noise ceiling (share)"
-    volume, name = fill_volume(values, grid), make_slug("map", dataset, subject)
+    name = make_slug("map", dataset, subject)
     shown = "Glass brain" if grid.is_mni else "Slices"
-    alt = f"{shown} of subject {subject} with the noise ceiling of {count}; median {median}."
-    if grid.is_mni:
-        figure = draw_glass_brain(volume, grid.affine, title, label)
-        # Projections are pictures with hundreds of outlines; as pixels they stay small.
-        return encode_figure(figure, name, alt, file_format="png")
-    figure = draw_brain_map(volume, grid.background, grid.affine, title, label)
-    return encode_figure(figure, name, alt)
+    alt = f"{shown} of subject {subject} with the noise ceiling of {count}; {_describe(values)}."
+    figure = draw_voxels(values, grid, f"{subject} · {count}", "noise ceiling (share)")
+    # Projections are pictures with hundreds of outlines; as pixels they stay small.
+    return encode_figure(figure, name, alt, file_format="png" if grid.is_mni else "svg")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 import xarray as xr
@@ -19,6 +20,7 @@ from hcp_files import (
     N_SURFACE,
     RUNS,
     SHAPE,
+    find_series,
     make_frames,
     make_labels,
     make_series,
@@ -174,6 +176,23 @@ def test_grayordinates_without_an_atlas_have_their_structure(
     areas = {str(one) for one in np.unique(store["area"].values)}
     assert areas == {"cortex_left", "cortex_right", "thalamus_left"}
     assert str(store["unit"].values[-1]) == "thalamus_left-001-001-001"
+
+
+def test_maps_of_grayordinates_are_cifti_files(
+    tmp_path: Path, cifti: Path, command: Command
+) -> None:
+    options = {"series": DTSERIES, "atlas": None, "frames": None, "labels": None}
+    store = _build(command, tmp_path, cifti, **options)
+    output = tmp_path / "ceiling.dscalar.nii"
+    outcome = command("map", tmp_path / "responses.zarr", "reliability", "--output", output)
+    assert outcome.status == 0, outcome.error
+    image = nib.load(output)
+    names, brain = image.header.get_axis(0), image.header.get_axis(1)
+    series = nib.load(find_series(cifti, 0, "_Atlas_MSMAll.dtseries.nii")).header.get_axis(1)
+    # The same structures, vertices, voxels and grid as in the published series.
+    assert brain == series
+    assert names.name.tolist() == ["reliability"]
+    np.testing.assert_array_equal(image.get_fdata()[0], store["reliability"].values)
 
 
 def test_a_mask_alone_chooses_voxels(tmp_path: Path, hcp: Path, command: Command) -> None:
