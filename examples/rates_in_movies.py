@@ -3,7 +3,7 @@
 Each cell watches one patch of a slowly flickering movie and fires, two frames late, where it is
 dark; patches share most of the flicker. Rates of the second movie are predicted by methods that
 were fitted to the first. The score is the correlation over its frames; the mean rate, which knows
-no movie, is chance.
+no movie, is chance. Vi-ST gets a few steps only, to be quick: give it more before judging it.
 """
 
 import tempfile
