@@ -13,6 +13,8 @@ from brainalign.methods.image_alignment import fit_experiment
 from brainalign.methods.registry import get_method_options
 from brainalign.methods.weights import write_weights
 from brainalign.stores.publish import publish_folder
+from brainalign.stores.read import read_store
+from brainalign.stores.write import write_store
 from unit.report import example_run
 
 DATASET, BACKBONE, SUBJECTS = "simulated_it", "pixels", ("monkey-a", "monkey-b")
@@ -23,11 +25,16 @@ def build_notebook_run(results: Path) -> None:
     """Publish stores of all stages, scores and two fitted models."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(example_run, "DATASET", DATASET)
-        for subject in SUBJECTS:
-            example_run.write_recording(results, DATASET, subject)
         example_run.build_run(results, SUBJECTS)
+        for subject in SUBJECTS:
+            _name_subject(example_run.write_recording(results, DATASET, subject), subject)
     for method in example_run.METHODS:
         _fit(results, method)
+
+
+def _name_subject(path: Path, subject: str) -> None:
+    recording = read_store(path, "responses").to_dataset()
+    write_store(path, recording.assign_attrs(subject=subject), "responses", {})
 
 
 def _fit(results: Path, method: str) -> None:

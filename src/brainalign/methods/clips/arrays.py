@@ -95,7 +95,13 @@ class Segments:
                     expected=f"at most {len(rows)} TRs",
                     found=len(video[run]),
                 )
-            shown.append(np.pad(video[run], ((0, beyond), (0, 0)), constant_values=np.nan))
+            shown.append(
+                np.pad(
+                    np.asarray(video[run], np.float32),
+                    ((0, beyond), (0, 0)),
+                    constant_values=np.nan,
+                )
+            )
         return cls(
             segment=np.repeat(list(bold), [len(rows) for rows in bold.values()]),
             bold=_stack(list(bold.values()), "BOLD"),

@@ -9,16 +9,14 @@ from pathlib import Path
 import matplotlib as mpl
 import pytest
 
-from notebook_run import build_notebook_run
-
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCS = Path(__file__).resolve().parents[3] / "docs"
 
 
 @pytest.fixture(scope="module")
-def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def workplace(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("workplace")
-    build_notebook_run(folder / "results")
-    shutil.copytree(folder / "results", folder / "results_before")
+    for name in ("results", "results_before"):
+        shutil.copytree(finished / "results", folder / name)
     return folder
 
 
