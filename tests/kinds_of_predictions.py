@@ -13,7 +13,7 @@ from brainalign.evaluation.comparison.options import ComparisonOptions
 from brainalign.evaluation.comparison.unit_values import list_contests
 from brainalign.evaluation.options import EvaluationOptions
 from brainalign.evaluation.registry import score_all
-from brainalign.evaluation.table import complete_scores, compose_score_tree
+from brainalign.evaluation.table import complete_scores
 
 OPTIONS = EvaluationOptions(top_k=[1], n_way=[2], n_bootstrap=40)
 N_ITEMS, N_CELLS = 14, 4
@@ -124,15 +124,13 @@ def score(kind: str, **given: object) -> pd.DataFrame:
 
 def compare(kind: str, **given: object) -> pd.DataFrame:
     """Compare two methods of different noise on the same items."""
-    trees = []
+    stores = []
     for method, noise in (("first", 0.5), ("second", 1.5)):
-        tree = compose_score_tree(
-            *score_all(make_tree(kind, noise=noise, **given), OPTIONS)  # type: ignore[arg-type]
-        )
-        tree.attrs.update({"dataset": "d", "method": method, "backbone": "b"})
-        trees.append(tree)
+        _, details = score_all(make_tree(kind, noise=noise, **given), OPTIONS)  # type: ignore[arg-type]
+        names = {"dataset": "d", "method": method, "backbone": "b"}
+        stores.append({name: table.assign(**names) for name, table in details.items()})
     options = ComparisonOptions(n_permutations=199, n_bootstrap=50)
-    return compare_contests(list_contests(trees), options)
+    return compare_contests(list_contests(stores), options)
 
 
 def main() -> None:
