@@ -37,15 +37,15 @@ def run(arguments: argparse.Namespace) -> None:
     recorder = ProvenanceRecorder("scores", options, {str(path): path for path in paths})
     trees = [read_store(path, "scores") for path in paths]
     scores = pd.concat([read_score_table(tree) for tree in trees], ignore_index=True)
-    names = sorted({str(name) for tree in trees for name in tree.children} - {"table"})
+    stores = [
+        {str(name): read_score_table(tree, str(name)) for name in tree.children if name != "table"}
+        for tree in trees
+    ]
     details = {
-        name: pd.concat(
-            [read_score_table(tree, name) for tree in trees if name in tree.children],
-            ignore_index=True,
-        )
-        for name in names
+        name: pd.concat([store[name] for store in stores if name in store], ignore_index=True)
+        for name in sorted({name for store in stores for name in store})
     }
-    compared = compare_contests(list_contests(trees), read_comparison_options(options))
+    compared = compare_contests(list_contests(stores), read_comparison_options(options))
     if len(compared):
         details["paired_differences"] = compared
     write_store(arguments.output, compose_score_tree(scores, details), "scores", recorder.finish())

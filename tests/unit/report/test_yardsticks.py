@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from brainalign.report.blocks import FigureGroup
+from brainalign.report.blocks import FigureGroup, Table
 from brainalign.report.sections.yardsticks import compose_yardsticks
 
 
@@ -18,6 +18,7 @@ def make_scores() -> pd.DataFrame:
             "backbone": backbone,
             "feature": f"layer_{layer}/mean",
             "area": area,
+            "task": "layer_encoding",
             "metric": "normalised_pearson",
             "value": 0.1 * layer + (0.05 if area == "IT" else 0.0) + (0.2 if subject == "b" else 0),
         }
@@ -37,6 +38,29 @@ def test_every_backbone_has_a_panel_that_names_its_best_layer() -> None:
     # 0.2 + 0.05 for layer 2 in IT, and the mean of both subjects' 0 and 0.2.
     for picture in group.pictures:
         assert "highest 0.35 in layer_2/mean with IT" in picture.alt
+
+
+def test_retrieval_and_categories_are_tabulated_with_chance() -> None:
+    row = {
+        "dataset": "lab",
+        "subject": "a",
+        "method": "yardstick",
+        "matching": "best layer on validation",
+        "backbone": "clip",
+        "feature": "layer_1/mean",
+        "area": "all",
+        "task": "response_retrieval",
+        "metric": "top_1",
+        "value": 0.25,
+        "ci_low": 0.2,
+        "ci_high": 0.31,
+        "chance": 0.01,
+    }
+    section = compose_yardsticks(pd.concat([make_scores(), pd.DataFrame([row])]))
+    assert section is not None
+    [table] = [block for block in section.blocks if isinstance(block, Table)]
+    assert [cell.text for cell in table.rows[0].cells] == ["clip", "0.250", *["\N{EN DASH}"] * 3]
+    assert table.rows[0].cells[1].details == ("[0.200, 0.310]", "chance 0.010")
 
 
 def test_other_methods_make_no_section() -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 
 from brainalign.evaluation.identification import score_identification
 from brainalign.evaluation.ranking import QueryRanks, score_top_k
-from brainalign.evaluation.table import read_score_table
 
 ALL = "all"
 
@@ -86,13 +84,14 @@ class Contest:
     contestants: tuple[Contestant, ...]
 
 
-def list_contests(trees: list[xr.DataTree]) -> list[Contest]:
-    """Collect what can be compared from score stores.
+def list_contests(stores: Sequence[Mapping[str, pd.DataFrame]]) -> list[Contest]:
+    """Collect what can be compared from the tables behind scores.
 
     Parameters
     ----------
-    trees : list of xarray.DataTree
-        Stores of kind ``scores``, one per method, data set and backbone.
+    stores : sequence of mapping of str to pandas.DataFrame
+        One per score store: its detail tables by name, with the columns ``dataset``, ``method``
+        and ``backbone``, which are the same in all rows of a store.
 
     Returns
     -------
@@ -103,9 +102,8 @@ def list_contests(trees: list[xr.DataTree]) -> list[Contest]:
     """
     collected: dict[tuple[str, ...], list[Contestant]] = {}
     units: dict[tuple[str, ...], str] = {}
-    for tree in trees:
-        for detail, rows in _read_details(tree):
-            names = {name: str(tree.attrs[name]) for name in ("dataset", "method", "backbone")}
+    for store in stores:
+        for detail, names, rows in _read_details(store):
             for key, part in rows.groupby(_IDENTITY, sort=True):
                 matching = _choose_matching(part["matching"].unique().tolist())
                 chosen = part[part["matching"] == matching]
@@ -131,18 +129,19 @@ def list_contests(trees: list[xr.DataTree]) -> list[Contest]:
     ]
 
 
-def _read_details(tree: xr.DataTree) -> Iterator[tuple[DetailTable, pd.DataFrame]]:
+def _read_details(
+    store: Mapping[str, pd.DataFrame],
+) -> Iterator[tuple[DetailTable, dict[str, str], pd.DataFrame]]:
     for detail in DETAIL_TABLES:
-        if detail.group not in tree.children:
-            continue
-        table = read_score_table(tree, detail.group)
-        if not set(detail.columns) <= set(table.columns):
+        table = store.get(detail.group)
+        if table is None or not set(detail.columns) <= set(table.columns):
             continue
         # Rows that pool say the same again.
         own = table[(table["subject"] != ALL) & (table["seed"].astype(str) != ALL)]
         own = own[own["area"] == ALL]
         if len(own):
-            yield detail, detail.read(own)
+            names = {name: str(own[name].iloc[0]) for name in ("dataset", "method", "backbone")}
+            yield detail, names, detail.read(own)
 
 
 def _choose_matching(known: list[str]) -> str:

@@ -5,12 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from brainalign.report.blocks import Block, FigureGroup, Heading, Section, Text
+from brainalign.report.blocks import (
+    Block,
+    Cell,
+    FigureGroup,
+    Heading,
+    Row,
+    Section,
+    Table,
+    Text,
+)
 from brainalign.report.figures.layer_map import draw_layer_map
-from brainalign.report.names import make_slug, write_name
+from brainalign.report.names import MISSING, make_slug, write_name, write_score
 from brainalign.report.pictures import Picture, encode_figure
 
 METHOD = "yardstick"
+ALL_AREAS = "all"
 _EACH = "each layer"
 _LOWEST_TOP = 0.2
 _METRICS = {
@@ -29,6 +39,13 @@ _METRICS = {
     ),
 }
 
+_READ_OUTS = {
+    ("response_retrieval", "top_1"): "Response by prediction",
+    ("stimulus_retrieval", "top_1"): "Prediction by response",
+    ("category_decoding", "accuracy_from_responses"): "Category from responses",
+    ("category_decoding", "accuracy_from_features"): "Category from layer",
+}
+
 
 def compose_yardsticks(scores: pd.DataFrame | None) -> Section | None:
     """Draw a layer map per backbone and metric.
@@ -40,7 +57,8 @@ def compose_yardsticks(scores: pd.DataFrame | None) -> Section | None:
     """
     if scores is None:
         return None
-    rows = scores[(scores["method"] == METHOD) & (scores["matching"] == _EACH)]
+    measured = scores[scores["method"] == METHOD]
+    rows = measured[measured["matching"] == _EACH]
     if not len(rows):
         return None
     blocks: list[Block] = [
@@ -58,7 +76,39 @@ def compose_yardsticks(scores: pd.DataFrame | None) -> Section | None:
             if len(chosen):
                 pictures = _draw_maps(chosen, str(dataset), metric, name)
                 blocks.append(FigureGroup(pictures, f"{name}. {explanation}"))
+        blocks += _tabulate_read_outs(measured[measured["dataset"] == dataset], str(dataset))
     return Section("yardsticks", "Layers and areas", blocks)
+
+
+def _tabulate_read_outs(measured: pd.DataFrame, dataset: str) -> list[Block]:
+    """List retrieval by the best layer and decoding of categories, per subject and backbone."""
+    chosen = measured[(measured["area"] == ALL_AREAS) & (measured["matching"] != _EACH)]
+    asked = [(chosen["task"] == task) & (chosen["metric"] == metric) for task, metric in _READ_OUTS]
+    chosen = chosen[np.logical_or.reduce(asked)]
+    if not len(chosen):
+        return []
+    rows = []
+    for (backbone, subject), part in chosen.groupby(["backbone", "subject"], sort=True):
+        found = {(row["task"], row["metric"]): row for row in part.to_dict("records")}
+        cells = [_compose_cell(found.get(score)) for score in _READ_OUTS]
+        rows.append(Row((Cell(write_name(str(backbone)), details=(str(subject),)), *cells)))
+    caption = (
+        f"{dataset}, all areas: top-1 of finding the measured response among those to all test "
+        "stimuli by its prediction, and the other way round (ridge from the layer that is best on "
+        "validation stimuli); accuracy of a linear read-out of categories from responses, and from "
+        "the layer that is best on validation stimuli. In brackets the interval over stimuli; the "
+        "read-out from responses knows no backbone."
+    )
+    return [Table(caption, ["Backbone", *_READ_OUTS.values()], rows)]
+
+
+def _compose_cell(row: dict | None) -> Cell:
+    if row is None:
+        return Cell(MISSING)
+    value, low, high, chance = (
+        write_score(row[name], row["metric"]) for name in ("value", "ci_low", "ci_high", "chance")
+    )
+    return Cell(value, details=(f"[{low}, {high}]", f"chance {chance}"), sort=float(row["value"]))
 
 
 def _draw_maps(rows: pd.DataFrame, dataset: str, metric: str, name: str) -> list[Picture]:

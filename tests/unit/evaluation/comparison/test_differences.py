@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-import xarray as xr
 
 from brainalign.evaluation.comparison.differences import (
     COLUMNS,
@@ -15,7 +14,6 @@ from brainalign.evaluation.comparison.differences import (
 from brainalign.evaluation.comparison.options import ComparisonOptions
 from brainalign.evaluation.comparison.unit_values import Contest, Contestant, list_contests
 from brainalign.evaluation.label_metrics import compute_label_metrics, share_precision
-from brainalign.evaluation.table import compose_score_tree
 
 OPTIONS = ComparisonOptions(n_permutations=499, n_bootstrap=200)
 STIMULI = [f"s{number:02d}" for number in range(30)]
@@ -47,12 +45,8 @@ def _make_contest(*contestants: Contestant) -> Contest:
     return Contest("it", "retrieval", "top_1", "", "higher", "stimulus", contestants)
 
 
-def _make_tree(
-    method: str, table: pd.DataFrame, group: str, backbone: str = "pixels"
-) -> xr.DataTree:
-    tree = compose_score_tree(pd.DataFrame({"value": [1.0]}), {group: table})
-    tree.attrs.update({"dataset": "it", "method": method, "backbone": backbone})
-    return tree
+def _make_store(method: str, table: pd.DataFrame, group: str) -> dict[str, pd.DataFrame]:
+    return {group: table.assign(dataset="it", method=method, backbone="pixels")}
 
 
 def _make_queries(n_better: list[int], matching: str = "cosine", seed: str = "0") -> pd.DataFrame:
@@ -135,11 +129,11 @@ def test_queries_of_one_method_alone_are_left_out() -> None:
 
 
 def test_ranks_become_scores_of_queries() -> None:
-    trees = [
-        _make_tree("a", _make_queries([0, 3, 9]), "queries"),
-        _make_tree("b", _make_queries([0, 0, 0]), "queries"),
+    stores = [
+        _make_store("a", _make_queries([0, 3, 9]), "queries"),
+        _make_store("b", _make_queries([0, 0, 0]), "queries"),
     ]
-    contests = {contest.metric: contest for contest in list_contests(trees)}
+    contests = {contest.metric: contest for contest in list_contests(stores)}
     first = contests["top_1"].contestants[0].values
     assert first["value"].tolist() == [1.0, 0.0, 0.0]
     first = contests["identification_2_way"].contestants[0].values
@@ -154,16 +148,16 @@ def test_matching_is_chosen_by_rule_and_pooled_rows_are_not_read_again() -> None
             _make_queries([1, 1], "likelihood", seed="all"),
         ]
     )
-    trees = [_make_tree(name, table, "queries") for name in ("a", "b")]
-    contestant = list_contests(trees)[0].contestants[0]
+    stores = [_make_store(name, table, "queries") for name in ("a", "b")]
+    contestant = list_contests(stores)[0].contestants[0]
     assert contestant.matching == "likelihood"
     np.testing.assert_allclose(contestant.values["value"], 4 / 9)
 
 
 def test_seeds_are_averaged_before_methods_are_paired() -> None:
     table = pd.concat([_make_queries([0, 9], seed="0"), _make_queries([9, 9], seed="1")])
-    trees = [_make_tree(name, table, "queries") for name in ("a", "b")]
-    contest = next(one for one in list_contests(trees) if one.metric == "top_1")
+    stores = [_make_store(name, table, "queries") for name in ("a", "b")]
+    contest = next(one for one in list_contests(stores) if one.metric == "top_1")
     assert contest.contestants[0].values["value"].tolist() == [0.5, 0.0]
 
 
@@ -179,7 +173,7 @@ def test_cells_of_each_protocol_are_a_contest_and_undefined_scores_drop_out() ->
             "bits_per_spike": [1.0, 2.0, 3.0],
         }
     )
-    contests = list_contests([_make_tree(name, table, "units") for name in ("a", "b")])
+    contests = list_contests([_make_store(name, table, "units") for name in ("a", "b")])
     found = {(one.metric, one.protocol): one for one in contests}
     assert set(found) == {
         (metric, protocol)
@@ -193,7 +187,7 @@ def test_cells_of_each_protocol_are_a_contest_and_undefined_scores_drop_out() ->
 
 def test_tables_of_the_same_name_with_other_columns_are_left_alone() -> None:
     table = pd.DataFrame({"subject": ["a"], "unit": ["1"], "r2": [0.5], "area": "all", "seed": "0"})
-    assert list_contests([_make_tree(name, table, "units") for name in ("a", "b")]) == []
+    assert list_contests([_make_store(name, table, "units") for name in ("a", "b")]) == []
 
 
 def test_nothing_to_compare_is_an_empty_table() -> None:
