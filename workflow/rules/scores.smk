@@ -60,7 +60,12 @@ rule collect:
         scores=get_score_stores,
     output:
         store=directory(f"{RESULTS}/scores.zarr"),
-        table=f"{RESULTS}/scores.csv",
+        table=report(
+            f"{RESULTS}/scores.csv",
+            caption="../report/scores.rst",
+            category="2. Scores",
+            labels={"shows": "all scores"},
+        ),
     log:
         f"{RESULTS}/logs/collect.log",
     conda:
