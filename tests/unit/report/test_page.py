@@ -139,8 +139,8 @@ def test_the_graph_of_the_workflow_has_an_accessible_name(page: PageReader) -> N
     drawings = page.find("svg")
     assert len(drawings) == 1
     assert drawings[0]["role"] == "img"
-    assert any("predictions; " in text or "scores from" in text for text in page.texts)
-    assert "Graph of the workflow: 7 stages" in page.texts
+    assert any("scores from predictions" in text for text in page.texts)
+    assert "Graph of the workflow: 8 stages" in page.texts
 
 
 def test_overview_shows_the_best_score_of_each_method(
