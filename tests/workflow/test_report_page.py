@@ -18,7 +18,7 @@ from brainalign.report.artifacts import read_run
 from brainalign.report.page import compose_page
 from unit.report.example_run import build_run
 
-WIDTHS = {"desktop": 1280, "phone": 390}
+WIDTHS = {"desktop": 1280, "phone": 400}
 
 _FLAGS = [
     "--headless",
@@ -120,12 +120,13 @@ def test_every_section_has_its_heading(layout: dict) -> None:
     headings = [one["text"] for one in layout["elements"] if one["tag"] == "H2"]
     assert headings == [
         "Summary",
-        "Scores",
-        "Retrieval",
-        "Similarity matrices",
+        "Methods and data sets",
+        "VNA and direct baselines: Scores",
+        "VNA: Retrieval",
+        "VNA and direct baselines: Similarity matrices",
         "Training",
-        "Recordings",
-        "Stimuli",
+        "How to read recordings",
+        "world",
         "Backbones",
         "Provenance and run time",
     ]
@@ -171,6 +172,15 @@ def test_the_browser_paints_figures_and_text(browser: str, page_file: Path, tmp_
     # The methods' colours are in the picture: the figure of scores was painted.
     for colour in ((0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)):
         assert (np.abs(pixels.astype(int) - colour).sum(axis=2) < 12).sum() > 100
+
+
+def test_the_page_prints_on_paper(browser: str, page_file: Path, tmp_path: Path) -> None:
+    target = tmp_path / "page.pdf"
+    flags = (f"--print-to-pdf={target}", "--no-pdf-header-footer")
+    _browse(browser, page_file, tmp_path / "profile", *flags)
+    content = target.read_bytes()
+    assert content.startswith(b"%PDF")
+    assert len(re.findall(rb"/Type\s*/Page\b", content)) > 3
 
 
 def test_sorting_by_a_column_reorders_the_rows(

@@ -32,7 +32,14 @@ rule fit:
     input:
         unpack(get_fit_inputs),
     output:
-        model=directory(f"{RESULTS}/models/{{method}}/{{dataset}}/{{backbone}}"),
+        model=report(
+            directory(f"{RESULTS}/models/{{method}}/{{dataset}}/{{backbone}}"),
+            patterns=["training.csv"],
+            caption="../report/training.rst",
+            category="3. Training",
+            subcategory="{dataset}",
+            labels={"method": "{method}", "backbone": "{backbone}"},
+        ),
     log:
         f"{RESULTS}/logs/fit/{{method}}/{{dataset}}/{{backbone}}.log",
     priority: 10

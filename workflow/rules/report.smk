@@ -10,7 +10,8 @@ rule report:
             directory(f"{RESULTS}/report"),
             caption="../report/page.rst",
             htmlindex="index.html",
-            category="Results",
+            category="1. Page",
+            labels={"shows": "the whole run"},
         ),
     log:
         f"{RESULTS}/logs/report.log",

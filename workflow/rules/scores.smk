@@ -60,8 +60,18 @@ rule collect:
         scores=get_score_stores,
     output:
         store=directory(f"{RESULTS}/scores.zarr"),
-        table=f"{RESULTS}/scores.csv",
-        comparisons=f"{RESULTS}/comparisons.csv",
+        table=report(
+            f"{RESULTS}/scores.csv",
+            caption="../report/scores.rst",
+            category="2. Scores",
+            labels={"shows": "all scores"},
+        ),
+        comparisons=report(
+            f"{RESULTS}/comparisons.csv",
+            caption="../report/comparisons.rst",
+            category="2. Scores",
+            labels={"shows": "paired differences"},
+        ),
     log:
         f"{RESULTS}/logs/collect.log",
     conda:

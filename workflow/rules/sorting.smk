@@ -50,7 +50,13 @@ rule sort:
         unpack(get_sorting_inputs),
         **get_sorting_environment(),
     output:
-        units=directory(f"{RESULTS}/sorted/{{dataset}}"),
+        units=report(
+            directory(f"{RESULTS}/sorted/{{dataset}}"),
+            patterns=["units.csv"],
+            caption="../report/units.rst",
+            category="4. Sorted units",
+            labels={"data set": "{dataset}"},
+        ),
     log:
         f"{RESULTS}/logs/sort/{{dataset}}.log",
     conda:

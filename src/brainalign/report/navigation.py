@@ -28,13 +28,13 @@ _OF_RECORDINGS = ("sorting", "recordings", "movies", "brain-maps", "stimuli")
 _READING = ("reading", "How to read recordings")
 # The method that a section is about leads its title where that method was run.
 _LEADING = {
-    "scores": ("vna", "VNA and direct baselines: scores"),
-    "retrieval": ("vna", "VNA: retrieval"),
-    "similarity": ("vna", "VNA and direct baselines: similarity matrices"),
-    "labels": ("clip_mused", "CLIP-MUSED and label baselines: label decoding"),
-    "rates": ("vi_st", "Vi-ST and rate baselines: predicted rates"),
-    "movies-and-bold": ("neuroalign", "NeuroAlign and ridge: movies and BOLD"),
-    "latent-groups": ("mig_vis", "MIG-Vis: latent groups and edited images"),
+    "scores": ("vna", "VNA and direct baselines"),
+    "retrieval": ("vna", "VNA"),
+    "similarity": ("vna", "VNA and direct baselines"),
+    "labels": ("clip_mused", "CLIP-MUSED and label baselines"),
+    "rates": ("vi_st", "Vi-ST and rate baselines"),
+    "movies-and-bold": ("neuroalign", "NeuroAlign and ridge"),
+    "latent-groups": ("mig_vis", "MIG-Vis"),
 }
 
 
@@ -83,8 +83,10 @@ def anchor_headings(section: Section, datasets: Sequence[str]) -> Section:
 
 
 def _name_section(section: Section, methods: set[str]) -> Section:
-    method, title = _LEADING.get(section.anchor, ("", ""))
-    return dataclasses.replace(section, title=title) if method in methods else section
+    method, lead = _LEADING.get(section.anchor, ("", ""))
+    if method not in methods:
+        return section
+    return dataclasses.replace(section, title=f"{lead}: {section.title}")
 
 
 def _find_dataset(block: Block, datasets: Sequence[str]) -> int | None:
@@ -100,6 +102,7 @@ def _find_dataset(block: Block, datasets: Sequence[str]) -> int | None:
 def _join_recordings(sections: Sequence[Section], datasets: Sequence[str]) -> list[Section]:
     """Make one section per data set of the parts of several; texts above all parts come first."""
     reading: list[str] = []
+    unnamed: list[Block] = []
     parts: dict[int, list[Block]] = {}
     for section in sections:
         current: int | None = None
@@ -114,8 +117,11 @@ def _join_recordings(sections: Sequence[Section], datasets: Sequence[str]) -> li
                 parts[current].append(block)
             elif isinstance(block, Text):
                 reading.append(f"{section.title}: {block.text}")
+            else:
+                unnamed.append(block)
     joined = [
         Section(f"recording-{number + 1}", datasets[number], parts[number])
         for number in sorted(parts)
     ]
-    return [*([Section(*_READING, [Bullets(reading)])] if reading else []), *joined]
+    lead: list[Block] = [*([Bullets(reading)] if reading else []), *unnamed]
+    return [*([Section(*_READING, lead)] if lead else []), *joined]

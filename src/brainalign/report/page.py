@@ -34,6 +34,8 @@ from brainalign.report.sections.training import compose_training
 from brainalign.report.sections.yardsticks import METHOD as YARDSTICK
 from brainalign.report.sections.yardsticks import compose_yardsticks
 
+__all__ = ["Page", "compose_page"]
+
 
 def compose_page(run: Run, matrix: Matrix | None = None) -> Page:
     """Draw all figures and fill the template.

@@ -197,7 +197,7 @@ def _average(
     sources: Mapping[str, Sequence[str]],
     places: Mapping[str, tuple[float, float]],
 ) -> float:
-    """Give the mean place of the sources, so that arrows cross little."""
+    """Give the mean place of the sources, so that arrows cross little; without any the middle."""
     own = [places[source][0] for source in sources[name]]
     return sum(own) / len(own) if own else _WIDTH / 2
 

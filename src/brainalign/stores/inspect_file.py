@@ -151,16 +151,17 @@ def _describe_volume(path: Path, name: str) -> Iterator[str]:
 
 def _describe_hierarchy(path: Path, name: str) -> Iterator[str]:
     """List the arrays of an HDF5 file, such as NWB, without reading any."""
-    found: list[str] = []
+    found: list[tuple[int, str]] = []
 
     def note(inside: str, member: object) -> None:
         if isinstance(member, h5py.Dataset) and not inside.startswith("specifications/"):
-            found.append(f"  {inside}  {tuple(member.shape or ())} {member.dtype}")
+            shape = tuple(member.shape or ())
+            found.append((-member.size if shape else 0, f"  {inside}  {shape} {member.dtype}"))
 
     with h5py.File(path) as file:
         file.visititems(note)
-    yield f"{name}  {len(found)} arrays"
-    yield from found[:_MOST_MEMBERS]
+    yield f"{name}  {len(found)} arrays, the largest first"
+    yield from (line for _, line in sorted(found)[:_MOST_MEMBERS])
     if len(found) > _MOST_MEMBERS:
         yield f"  ... and {len(found) - _MOST_MEMBERS} more arrays"
 

@@ -127,7 +127,10 @@ def _describe_training(path: Path, name: str) -> Iterator[str]:
     """Summarise a history: number of epochs and the best value of each validation column."""
     with (path / name).open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
-    yield f"{name}  {len(rows)} epochs"
+    n_epochs = len({row.get("epoch") for row in rows})
+    # Many seeds, folds or areas share one table; methods solved in one step have no epochs.
+    has_fits = n_epochs != len(rows)
+    yield f"{name}  {len(rows)} rows of several fits" if has_fits else f"{name}  {n_epochs} epochs"
     columns = [column for column in (rows[0] if rows else {}) if "validation" in column]
     for column in columns:
         try:

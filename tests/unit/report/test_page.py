@@ -127,6 +127,45 @@ def test_every_image_has_a_text_that_says_what_it_shows(page: PageReader) -> Non
     assert all(image["alt"] and len(str(image["alt"])) > 15 for image in images)
 
 
+def test_every_address_within_the_page_exists_once(page: PageReader) -> None:
+    anchors = [attributes["id"] for _, attributes in page.elements if attributes.get("id")]
+    assert len(anchors) == len(set(anchors))
+    links = [str(link["href"]) for link in page.find("a")]
+    assert len(links) > 10
+    assert {link.removeprefix("#") for link in links} <= set(anchors)
+
+
+def test_the_graph_of_the_workflow_has_an_accessible_name(page: PageReader) -> None:
+    drawings = page.find("svg")
+    assert len(drawings) == 1
+    assert drawings[0]["role"] == "img"
+    assert any("scores from predictions" in text for text in page.texts)
+    assert "Graph of the workflow: 8 stages" in page.texts
+
+
+def test_overview_shows_the_best_score_of_each_method(
+    reported_run: ReportedRun, page: PageReader
+) -> None:
+    pooled = _read_pooled(reported_run)
+    rows = pooled[
+        (pooled["response"] == "mean")
+        & (pooled["task"] == "discriminative_decoding")
+        & (pooled["metric"] == "top_1")
+    ]
+    start = page.rows.index(["Method", "world"])
+    shown = {row[0]: row[1] for row in page.rows[start + 1 : start + 1 + len(METHODS)]}
+    for method, own in rows.groupby("method"):
+        assert shown[_write_name(str(method))] == f"{own['value'].max():.3f} decoding top-1"
+
+
+def test_each_recording_has_a_section_of_its_own(reported_run: ReportedRun) -> None:
+    parts = reported_run.html.split('<section id="')
+    own = next(part for part in parts if part.startswith('recording-1"'))
+    assert '<h2 id="recording-1-title">world</h2>' in own
+    for title in ("Recordings", "Stimuli"):
+        assert f">{title}</h3>" in own
+
+
 def test_page_asks_for_nothing_outside_itself(reported_run: ReportedRun, page: PageReader) -> None:
     for _, attributes in page.elements:
         for name in ("src", "href", "srcset", "data", "action"):

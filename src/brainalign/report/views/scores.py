@@ -46,7 +46,9 @@ def compose_view(opened: Opened) -> list[Section]:
 
 
 def _choose_pooled(table: pd.DataFrame) -> pd.DataFrame:
-    """Take the rows that pool over seeds, subjects and areas, as far as there are any."""
+    """Take mean responses pooled over seeds, subjects and areas, as far as there are any."""
+    if "response" in table and (table["response"] == "mean").any():
+        table = table[table["response"] == "mean"]
     for column in ("seed", "subject", "area"):
         if column in table and (table[column] == ALL).any():
             table = table[table[column] == ALL]
@@ -57,8 +59,8 @@ def _tabulate(rows: pd.DataFrame, n_total: int) -> Table:
     names = [name for name in _COLUMNS if name in rows and rows[name].nunique() > 1]
     note = f" The first {_MOST_ROWS} are listed." if len(rows) > _MOST_ROWS else ""
     caption = (
-        f"{len(rows):,} of {n_total:,} rows: those pooled over seeds, subjects and areas, where "
-        f"there are any.{note} Interval: bootstrap."
+        f"{len(rows):,} of {n_total:,} rows: mean responses, pooled over seeds, subjects and areas "
+        f"where there are any.{note} Interval: bootstrap."
     )
     columns = ["Task", "Metric", *(name.capitalize() for name in names)]
     columns += ["Value", "Interval", "Chance", "Ceiling"]
