@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
+from brainalign.raw.stimulus_table import suggest_ids
 from command_line import Command
 from nwb_files import STIMULI, write_config, write_images, write_lab, write_nwb
 
@@ -131,3 +132,20 @@ def test_pictures_are_checked_beside_broken_recordings(tmp_path: Path, command: 
     assert len(problems) == 2
     assert "has no units table" in problems[0]
     assert "005.png: no such image file" in problems[1]
+
+
+@pytest.mark.parametrize(
+    ("stimuli", "hint"),
+    [
+        ([f"{number}.0" for number in range(12)], "write the ids as text or whole numbers"),
+        ([f"{number}.png" for number in range(12)], "Ids have no file ending"),
+        ([f"{number:02d}" for number in range(12)], "'1' and '001' differ"),
+        ([f"{number}" for number in range(1, 13)], "count from 0 in one place and from 1"),
+        (["face"], "Add the images to the NWB file"),
+    ],
+    ids=["decimal", "ending", "zeros", "off by one", "unknown"],
+)
+def test_why_ids_are_unknown_is_told(stimuli: list[str], hint: str) -> None:
+    known = {str(number) for number in range(12)}
+    missing = sorted(set(stimuli) - known)
+    assert hint in (suggest_ids(missing, known) or "Add the images to the NWB file")
