@@ -18,7 +18,7 @@ from brainalign.raw.nwb import find_image_datasets, find_nwb_files, read_session
 from brainalign.raw.options import NWBDataset
 from brainalign.raw.recording import SpikeSession, StimulusCollection, expand_file, expand_folder
 from brainalign.raw.spike_clock import check_spike_clock
-from brainalign.raw.stimulus_table import open_stimulus_table
+from brainalign.raw.stimulus_table import open_stimulus_table, suggest_ids
 from brainalign.sorting.clock import MAX_RATE_HZ, check_clock
 
 
@@ -240,7 +240,8 @@ def _check_known(session: SpikeSession, known: set[str], path: Path) -> None:
             f"{len(missing)} stimulus ids of trials are not among the images",
             where=path,
             found=", ".join(missing[:5]) + ("…" if len(missing) > 5 else ""),
-            remedy="Add the images to the NWB file or to stimuli_table.",
+            remedy=suggest_ids(missing, known)
+            or "Add the images to the NWB file or to stimuli_table.",
         )
 
 

@@ -68,6 +68,33 @@ def suggest_separator(table: pd.DataFrame) -> str | None:
     return None
 
 
+def suggest_ids(missing: list[str], known: set[str]) -> str | None:
+    """Tell why ids of trials are not among those of the images, where it shows.
+
+    Parameters
+    ----------
+    missing : list of str
+        Ids of trials without an image.
+    known : set of str
+        Ids of the images.
+    """
+    if all(name.removesuffix(".0") in known for name in missing):
+        return "The trials hold decimal numbers: write the ids as text or whole numbers."
+    if all(str(Path(name).with_suffix("")) in known for name in missing):
+        return "Ids have no file ending: remove it in the trials, or add it in the table."
+    if not all(name.isdecimal() for name in [*missing, *known]) or not known:
+        return None
+    numbers = sorted(map(int, known))
+    if {name.lstrip("0") or "0" for name in missing} <= {str(number) for number in numbers}:
+        return "Ids are text: '1' and '001' differ. Write them alike in trials and table."
+    if [int(name) for name in missing] in ([numbers[-1] + 1], [numbers[0] - 1]):
+        return (
+            "Numbers seem to count from 0 in one place and from 1 in the other: then every trial "
+            "is off by one, not this one alone."
+        )
+    return None
+
+
 def _check_rows(table: pd.DataFrame, path: Path) -> None:
     for row, stimulus in enumerate(table["stimulus"], start=2):
         if not stimulus.strip():

@@ -117,18 +117,21 @@ class UnsortedSessions:
 
         def check_events() -> None:
             events = _read_session_events(session, rate, where)
-            column = session.stimulus_column or "stimulus"
             path = expand_path(session.events, {}, f"{where} events")
-            if known is not None:
-                check_known_stimuli(
-                    events, column, known, self._options.sorting.unknown_stimuli, path
-                )
-            if last_spike_s is not None:
-                _check_event_clock(events["start_time"].to_numpy(), last_spike_s, path)
+            attempt(lambda: _check_event_clock(events["start_time"], last_spike_s, path))
+            attempt(lambda: self._check_stimuli(session, events, known, path))
 
         attempt(check_recording)
         attempt(check_events)
         return problems
+
+    def _check_stimuli(
+        self, session: SortSessionOptions, events: pd.DataFrame, known: set[str] | None, path: Path
+    ) -> None:
+        if known is not None:
+            column = session.stimulus_column or "stimulus"
+            policy = self._options.sorting.unknown_stimuli
+            check_known_stimuli(events, column, known, policy, path)
 
 
 def _locate(session: SortSessionOptions) -> str:
@@ -178,8 +181,10 @@ def _check_recording(session: SortSessionOptions, where: str) -> float | None:
     return None
 
 
-def _check_event_clock(onset_s: np.ndarray, last_spike_s: float, path: Path) -> None:
+def _check_event_clock(onset_s: pd.Series, last_spike_s: float | None, path: Path) -> None:
     """Refuse onsets on another clock than the spikes, by their reach."""
+    if last_spike_s is None:
+        return
     last_s = float(onset_s.max())
     if last_s > _MAX_REACH * last_spike_s:
         raise CorruptDataError(

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import yaml
 
+import sorting_labs
+from brainalign.raw.stimulus_table import suggest_ids
 from command_line import Command
 from nwb_files import STIMULI, write_config, write_images, write_lab, write_nwb
 
@@ -131,3 +133,53 @@ def test_pictures_are_checked_beside_broken_recordings(tmp_path: Path, command: 
     assert len(problems) == 2
     assert "has no units table" in problems[0]
     assert "005.png: no such image file" in problems[1]
+
+
+@pytest.mark.parametrize(
+    ("stimuli", "hint"),
+    [
+        ([f"{number}.0" for number in range(12)], "write the ids as text or whole numbers"),
+        ([f"{number}.png" for number in range(12)], "Ids have no file ending"),
+        ([f"{number:02d}" for number in range(12)], "'1' and '001' differ"),
+        ([f"{number}" for number in range(1, 13)], "count from 0 in one place and from 1"),
+        (["face"], "Add the images to the NWB file"),
+    ],
+    ids=["decimal", "ending", "zeros", "off by one", "unknown"],
+)
+def test_why_ids_are_unknown_is_told(stimuli: list[str], hint: str) -> None:
+    known = {str(number) for number in range(12)}
+    missing = sorted(set(stimuli) - known)
+    assert hint in (suggest_ids(missing, known) or "Add the images to the NWB file")
+
+
+def test_all_faults_of_sessions_to_sort_are_listed(tmp_path: Path, command: Command) -> None:
+    table = write_images(tmp_path / "images", sorting_labs.STIMULI)
+    session = sorting_labs.write_lab(tmp_path / "one")
+    late = 1000.0 * np.arange(1, 13)
+    sorting_labs.write_events(tmp_path / "ms.tsv", [*sorting_labs.STIMULI[:11], "lost"], onset=late)
+    raw = {"session": "3", "format": "binary", "folder": session["folder"], "events": "nowhere.tsv"}
+    sessions = [
+        session,
+        {**session, "session": "2", "events": str(tmp_path / "ms.tsv")},
+        {**session, **raw},
+        session,
+    ]
+    dataset = {"kind": "spike_sorts", "stimuli_table": str(table), "sessions": sessions}
+    config = tmp_path / "lab.yaml"
+    config.write_text(
+        yaml.safe_dump({"datasets": {"lab": dataset}, "experiments": [{"datasets": ["lab"]}]})
+    )
+    outcome = command("validate", config)
+    assert outcome.status == 3
+    problems = _list_problems(outcome.output)
+    for position, claim in enumerate(
+        [
+            "ms.tsv: onsets reach far beyond the last spike",
+            "1 labels of events are not in the stimulus table; found lost",
+            "a binary recording does not tell its sampling rate",
+            "sub-m1 ses-3 events nowhere.tsv: no such file or folder",
+            "sub-m1 ses-1: stands twice in sessions",
+        ]
+    ):
+        assert claim in problems[position]
+    assert len(problems) == 5

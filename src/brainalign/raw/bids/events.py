@@ -131,7 +131,11 @@ def _check_inside(
             f"onset {onset[row]:g} s lies {side}",
             where=f"{path} line {row + 2}",
             expected=f"0 to {scan_s:g} s in {run}",
-            remedy="Correct the events or set events.outside_scan: drop.",
+            remedy=(
+                "Most onsets lie outside: are they milliseconds or volumes? Write seconds."
+                if outside.sum() > 0.5 * kept.sum()
+                else "Correct the events or set events.outside_scan: drop."
+            ),
         )
     return kept & ~outside
 

@@ -64,7 +64,7 @@ def write_sort(folder: Path, session: str) -> None:
     sample = np.round(np.concatenate(times) * SAMPLING_RATE_HZ).astype(np.int64)
     order = np.argsort(sample, kind="stable")
     shape = -np.exp(-0.5 * ((np.arange(60) - 20) / 4.0) ** 2)
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "spike_times": sample[order],  # in samples
         "spike_clusters": np.concatenate(cluster)[order].astype(np.int32),
         "spike_templates": np.concatenate(cluster)[order].astype(np.int32),
