@@ -34,7 +34,10 @@ class PlantedRetina:
         chosen[first:last] = True
         window = np.zeros(len(self.rate), np.int64)
         stretch = number_stretches(self.movies.movie, window, chosen)
-        return RateTargets(np.where(stretch[:, None] >= 0, self.rate, 0), stretch)
+        inside = stretch[:, None] >= 0
+        return RateTargets(
+            np.where(inside, self.rate, 0), stretch, np.where(inside, self.count, np.nan)
+        )
 
 
 def make_retina(

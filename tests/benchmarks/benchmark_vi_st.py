@@ -282,6 +282,6 @@ def test_whole_training_step_at_the_paper_preset(tmp_path, monkeypatch):
         f"whole training step, 2 clips of {CLIP} frames",
         step_published,
         step_own,
-        n_repeats=2,
+        n_repeats=5,
         clock=time.process_time,
     )

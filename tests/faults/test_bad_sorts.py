@@ -145,6 +145,15 @@ def test_mostly_dead_channels(sort, tmp_path):
     assert "3 dead" in finished.stderr
 
 
+def test_mostly_saturated_channels(sort, tmp_path):
+    traces = draw_noise()
+    traces[:, :3] = 32767
+    finished = sort([write_raw_lab(tmp_path / "a", traces)])
+    assert finished.returncode == 2
+    assert "3 of 4 channels are bad" in finished.stderr
+    assert "3 saturated" in finished.stderr
+
+
 def test_milliseconds_in_an_nwb_file_of_units(sort, tmp_path):
     from nwb_files import write_nwb
 

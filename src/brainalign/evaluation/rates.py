@@ -20,7 +20,9 @@ from brainalign.evaluation.rate_metrics import (
     estimate_ceiling,
 )
 from brainalign.evaluation.spike_durations import (
+    REASONS,
     Direction,
+    Reason,
     compare_durations,
     compute_duration_distance,
     measure_durations,
@@ -173,26 +175,22 @@ def _measure_durations(
     recorded = [reference["durations"][unit] for unit in chosen]
     halves = [[half[unit] for unit in chosen] for half in reference["halves"]]
     shuffled = [reference["shuffled"][unit] for unit in chosen]
+    # Prediction, chance and ceiling, each beside what it is compared with.
+    compared: list[list[tuple[np.ndarray, np.ndarray]]] = [
+        list(zip(durations, recorded, strict=True)),
+        list(zip(shuffled, recorded, strict=True)),
+        list(zip(halves[1], halves[0], strict=True)) if reference["has_halves"] else [],
+    ]
     columns: dict[str, Any] = {}
     for direction in DIRECTIONS:
         for alpha in ALPHAS:
-            name = f"sd_kl_{direction}_{alpha}"
-            results = [
-                compare_durations(first, second, alpha, direction)
-                for first, second in zip(durations, recorded, strict=True)
-            ]
-            columns[name] = [value for value, _ in results]
-            columns[f"{name}.reason"] = [reason for _, reason in results]
-            columns[f"{name}.chance"] = [
-                compare_durations(first, second, alpha, direction)[0]
-                for first, second in zip(shuffled, recorded, strict=True)
-            ]
-            columns[f"{name}.ceiling"] = [
-                compare_durations(second, first, alpha, direction)[0]
-                if reference["has_halves"]
-                else np.nan
-                for first, second in zip(*halves, strict=True)
-            ]
+            columns |= _compare_all(
+                f"sd_kl_{direction}_{alpha}",
+                [
+                    [compare_durations(*pair, alpha, direction) for pair in pairs]
+                    for pairs in compared
+                ],
+            )
     pairs = {"": durations, ".chance": shuffled}
     for suffix, own in pairs.items():
         columns[f"duration_distance{suffix}"] = [
@@ -202,6 +200,24 @@ def _measure_durations(
     columns["duration_distance.ceiling"] = [
         compute_duration_distance(second, first) for first, second in zip(*halves, strict=True)
     ]
+    return columns
+
+
+def _compare_all(
+    name: str, results: list[list[tuple[float, Reason]]]
+) -> dict[str, list[float] | float]:
+    """Columns of one SD-KL: ordinary values, published ones, and marks of degenerate cells.
+
+    An ordinary value is NaN where the divergence is infinite or undefined, so that no mean over
+    folds, seeds or cells mixes it with the 1000 that stands for it in the published convention.
+    """
+    columns: dict[str, list[float] | float] = {}
+    for suffix, pairs in zip(("", ".chance", ".ceiling"), results, strict=True):
+        columns[name + suffix] = [np.nan if reason else value for value, reason in pairs] or np.nan
+        columns[f"{name}.published{suffix}"] = [value for value, _ in pairs] or np.nan
+    for reason in REASONS:
+        mark = f"{name}.{reason.replace(' ', '_')}"
+        columns[mark] = [float(found == reason) for _, found in results[0]]
     return columns
 
 
@@ -221,11 +237,9 @@ def _pool(units: pd.DataFrame) -> pd.DataFrame:
 
 
 def _average(units: pd.DataFrame, identity: list[str]) -> pd.DataFrame:
-    texts = [name for name in units.columns if name.endswith(".reason")]
-    known = {*identity, *texts, "fold", "seed", "matching", "tested_movies", "unit", "subject"}
+    known = {*identity, "fold", "seed", "matching", "tested_movies", "unit", "subject"}
     numbers = [name for name in units.columns if name not in {*known, "area"}]
-    groups = units.groupby(identity, sort=False)
-    return groups[numbers].mean().join(groups[texts].first()).reset_index()
+    return units.groupby(identity, sort=False)[numbers].mean().reset_index()
 
 
 def _summarise(rows: pd.DataFrame, options: EvaluationOptions) -> pd.DataFrame:
@@ -278,6 +292,8 @@ def _list_metrics(
             name = f"sd_kl_{direction}_{alpha}"
             yield f"{name}_median", name, "median", "lower"
             yield f"{name}_mean", name, "mean", "lower"
+            # 1000 for each degenerate cell: comparable with published numbers, with nothing else.
+            yield f"{name}_published_mean", f"{name}.published", "mean", "lower"
     yield "duration_distance_median", "duration_distance", "median", "lower"
 
 
@@ -301,26 +317,31 @@ def _summarise_reference(
 
 
 def _count_degenerate(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    """Cells whose SD-KL is 1000, by reason: most are underflow, not missing events."""
+    """Cells whose SD-KL is infinite or undefined, in all and by reason; most underflow.
+
+    In rows that pool, the count is the mean over folds and seeds.
+    """
     counts: list[dict[str, Any]] = []
-    # Reasons of single seeds: a mean over seeds has none.
-    if (rows["seed"] == ALL).all():
-        return counts
     for direction in DIRECTIONS:
         for alpha in ALPHAS:
             name = f"sd_kl_{direction}_{alpha}"
+            by_reason = {
+                f"cells_with_{mark}": float(rows[f"{name}.{mark}"].sum())
+                for mark in (reason.replace(" ", "_") for reason in REASONS)
+            }
+            named = {"degenerate_cells": sum(by_reason.values()), **by_reason}
             counts += [
                 {
-                    "metric": f"{name}_cells_with_{reason.replace(' ', '_')}",
+                    "metric": f"{name}_{kind}",
                     "direction": "lower",
-                    "value": float((rows[f"{name}.reason"] == reason).sum()),
+                    "value": value,
                     "ci_low": np.nan,
                     "ci_high": np.nan,
                     "chance": np.nan,
                     "ceiling": np.nan,
                     "n_queries": len(rows),
                 }
-                for reason in ("few events", "zero variance", "underflow")
+                for kind, value in named.items()
             ]
     return counts
 

@@ -13,6 +13,9 @@ from scipy.stats import wasserstein_distance
 Direction = Literal["code", "paper"]
 Reason = Literal["", "few events", "zero variance", "underflow"]
 
+REASONS: tuple[Reason, ...] = ("few events", "zero variance", "underflow")
+"""Why a divergence may be infinite or undefined."""
+
 LARGEST_DIVERGENCE = 1000.0
 """What stands for a divergence that is infinite or undefined, as published."""
 

@@ -82,11 +82,17 @@ def test_unit_without_spikes_is_silent_and_has_no_reliability(lab: Path) -> None
     assert np.isnan(responses["reliability"].values[2])
 
 
-def test_unit_that_is_silent_in_one_split_is_named_so(lab: Path) -> None:
-    # Spikes only in the first two seconds of every trial: none in the last fifth, the test part.
-    early = np.concatenate([start + np.linspace(0, 2, 21) for start in list_starts()])
-    write_movie_nwb(lab / "nwb" / "sub-1_ses-1.nwb", spikes=[*make_spikes(2), early])
-    assert _build(lab, splits=True)["unit_status"].values[2] == "silent_in_test"
+@pytest.mark.parametrize(
+    # Of four seconds, the first ones train and the last fifth is the test part.
+    ("spoken_s", "status"),
+    [((0.0, 2.0), "silent_in_test"), ((3.3, 3.95), "silent_in_training")],
+)
+def test_unit_that_is_silent_in_one_split_is_named_so(
+    lab: Path, spoken_s: tuple[float, float], status: str
+) -> None:
+    spikes = np.concatenate([start + np.linspace(*spoken_s, 21) for start in list_starts()])
+    write_movie_nwb(lab / "nwb" / "sub-1_ses-1.nwb", spikes=[*make_spikes(2), spikes])
+    assert _build(lab, splits=True)["unit_status"].values[2] == status
 
 
 def test_movie_with_fewer_frames_than_the_window_is_refused(lab: Path) -> None:

@@ -185,15 +185,21 @@ class RateTargets:
         Mean over trials in Hz; 0 where `stretch` is -1.
     stretch : array of shape (n_frames,), int64
         Number of the contiguous recorded stretch of the split that a frame lies in, else -1.
+    count : array of shape (n_trials, n_frames, n_units), float32, optional
+        Spikes per frame of the single trials behind the mean; NaN outside the split and where a
+        trial was not recorded. None where single trials are not known.
 
     Raises
     ------
+    InputError
+        Single trials are of other frames or units than the mean.
     CorruptDataError
         A rate inside a stretch is not finite or is negative.
     """
 
     rate: np.ndarray
     stretch: np.ndarray
+    count: np.ndarray | None = None
 
     @classmethod
     def from_frames(cls, rate: np.ndarray, movies: Movies, chosen: np.ndarray) -> Self:
@@ -227,6 +233,12 @@ class RateTargets:
         return cls(kept, number_stretches(movies.movie, window, mask))
 
     def __post_init__(self) -> None:
+        if self.count is not None and self.count.shape[1:] != self.rate.shape:
+            raise InputError(
+                "single trials are of other frames or units than their mean",
+                expected=f"{self.rate.shape} frames and units",
+                found=self.count.shape[1:],
+            )
         inside = self.rate[self.stretch >= 0]
         if not np.isfinite(inside).all():
             raise CorruptDataError(

@@ -83,7 +83,7 @@ class MovieExperiment:
     def take_split(
         self, recorded: MovieResponses, protocol: str, fold: int, split: str
     ) -> RateTargets:
-        """Take the mean rates of one split of one fold.
+        """Take the mean rates and single trials of one split of one fold.
 
         Parameters
         ----------
@@ -110,7 +110,10 @@ class MovieExperiment:
                 where=f"{protocol}, fold {fold}",
                 remedy="Change the split, or leave the subject out.",
             )
-        return RateTargets(np.where(stretch[:, None] >= 0, rate, 0), stretch)
+        inside = stretch[:, None] >= 0
+        return RateTargets(
+            np.where(inside, rate, 0), stretch, np.where(inside, recorded.count, np.nan)
+        )
 
 
 def read_movie_experiment(

@@ -63,10 +63,7 @@ class LinearNonlinearOptions(FieldOptions):
 
 
 class GLMOptions(FieldOptions):
-    """Poisson regression on the luminance under the receptive field and its history.
-
-    No history of spikes: what is predicted is the mean over trials.
-    """
+    """Poisson regression on luminance under the receptive field and on the cell's own spikes."""
 
     link: Literal["softplus", "exp"] = Field(
         default="softplus", description="From the linear sum to the rate."
@@ -77,6 +74,30 @@ class GLMOptions(FieldOptions):
         description="Penalties on squared weights; the validation split chooses, for each cell.",
     )
     n_iterations: int = Field(default=25, ge=1, description="Largest number of Newton steps.")
+    history: bool = Field(
+        default=True,
+        description=(
+            "Fit single trials with the cell's own earlier spikes and predict the mean rate of "
+            "simulated trials; false: fit the mean over trials, without a history of spikes."
+        ),
+    )
+    history_frames: int = Field(
+        default=9, ge=2, description="Earlier frames whose spikes count; the present one does not."
+    )
+    history_functions: int = Field(
+        default=4,
+        ge=2,
+        description="Raised cosines over the logarithm of the lag that make up the history filter.",
+    )
+    n_simulated_trials: int = Field(
+        default=50, ge=1, description="Trials whose rates are averaged in a prediction."
+    )
+
+    @model_validator(mode="after")
+    def _check_history(self) -> GLMOptions:
+        if self.history_functions > self.history_frames:
+            raise ValueError("history_functions must not be more than history_frames")
+        return self
 
 
 class FeatureRidgeOptions(MovieOptions):

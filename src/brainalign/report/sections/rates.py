@@ -65,7 +65,8 @@ _READING = (
     "ceiling from halves of the repeats; a constant rate has none. Normalised CC: divided by the "
     "ceiling of the cell. Bits per spike: Poisson likelihood beyond the mean rate of the training "
     "split, which is its chance; it has no ceiling, since one would depend on how recorded rates "
-    "are smoothed. SD-KL: divergence of the durations of events, median over cells, bandwidth 0.5, "
+    "are smoothed. SD-KL: divergence of the durations of events, median over the cells in "
+    "which it is defined (how many are not stands among the other metrics), bandwidth 0.5, "
     "smaller is better; chance is the recorded rate in random order. Beside it stands what half of "
     "the repeats reach against the other half. Reversed and shuffled: CC of rates predicted from "
     "the movies backwards and from their frames in random order, which should be near 0. "
@@ -144,13 +145,14 @@ def _show_scores(
     others = {
         name: _write_rate_metric(name)
         for name in dict.fromkeys(whole["metric"])
-        if name not in _HEADLINE
+        if name not in _HEADLINE and "_cells_with_" not in name
     }
     if others:
         caption = (
             f"{dataset}: the other metrics. Absolute CC and CC of positive cells are conventions "
-            "of published code and above 0 by chance. SD-KL by direction, bandwidth and statistic; "
-            "1000 stands for cells where it is undefined."
+            "of published code and above 0 by chance. SD-KL by direction, bandwidth and statistic: "
+            "mean and median over the cells in which it is defined, the number of the others "
+            "(mean over folds and seeds), and the published mean, to which each of them adds 1000."
         )
         table = _tabulate(whole, others, _VARIANT, caption)
         degenerate = _tabulate_degenerate(rows, dataset)
@@ -195,8 +197,8 @@ def _write_rate_metric(metric: str) -> str:
 
 
 def _tabulate_degenerate(rows: pd.DataFrame, dataset: str) -> list[Table]:
-    """Count the cells whose SD-KL is undefined, by reason; a mean over seeds has no reason."""
-    counts = rows[rows["metric"].str.contains("_cells_with_")]
+    """Count the cells whose SD-KL is undefined, by reason."""
+    counts = rows[rows["metric"].str.contains("_cells_with_") & (rows["seed"] == ALL)]
     counts = counts[~counts["matching"].str.contains(FOLD_MARK)]
     if not len(counts):
         return []
@@ -211,7 +213,7 @@ def _tabulate_degenerate(rows: pd.DataFrame, dataset: str) -> list[Table]:
             cells.append(Cell(text, sort=float(sum(numbers))))
         table.append(Row(tuple(cells)))
     caption = (
-        f"{dataset}: cells whose SD-KL counts as 1000, mean over seeds and folds, because of few "
+        f"{dataset}: cells whose SD-KL is undefined, mean over seeds and folds, because of few "
         "events / zero variance / underflow."
     )
     columns = ["Method", "Protocol", "Backbone", *map(_write_rate_metric, kinds)]
