@@ -14,6 +14,7 @@ from brainalign.config.load import load_config
 from brainalign.config.plan import Plan
 from brainalign.errors import BrainalignError
 from brainalign.evaluation.registry import list_scorer_modules
+from brainalign.methods.requirements import NO_BACKBONE
 from brainalign.raw.registry import open_raw_dataset
 from brainalign.sorting.environment import locate_environment, locate_python
 
@@ -298,12 +299,15 @@ def get_extraction_inputs(wildcards):
 
 
 def get_experiment_inputs(wildcards):
-    """Stores of a data set and a backbone."""
-    return {
+    """Stores of a data set and a backbone; methods without a backbone need no features."""
+    inputs = {
         "stimuli": f"{RESULTS}/stimuli/{wildcards.dataset}.zarr",
         "responses": get_response_stores(wildcards.dataset),
-        "features": f"{RESULTS}/features/{wildcards.dataset}/{wildcards.backbone}.zarr",
     }
+    if wildcards.backbone != NO_BACKBONE:
+        features = f"{RESULTS}/features/{wildcards.dataset}/{wildcards.backbone}.zarr"
+        inputs["features"] = features
+    return inputs
 
 
 def get_fit_inputs(wildcards):
@@ -400,6 +404,12 @@ def get_weights_flag(wildcards):
 def get_prior_flag(wildcards):
     inputs = get_fit_inputs(wildcards)
     return get_flags({name: inputs[name] for name in inputs if name == "prior"})
+
+
+def get_backbone_flag(wildcards):
+    """The features that a method reads, where it has a backbone."""
+    inputs = get_experiment_inputs(wildcards)
+    return get_flags({name: inputs[name] for name in inputs if name == "features"})
 
 
 def get_feature_flags(wildcards):

@@ -12,6 +12,7 @@ from brainalign.evaluation.yardsticks.options import YardstickOptions
 from brainalign.features.options import BackboneOptions
 from brainalign.methods.image_prior.options import ImagePriorOptions
 from brainalign.methods.registry import METHODS, get_method_options
+from brainalign.methods.requirements import NO_BACKBONE, Requirements
 from brainalign.options import Options, suggest_name
 from brainalign.raw.options import DatasetOptions, Name
 from brainalign.raw.simulate.options import WorldOptions
@@ -52,7 +53,9 @@ class Experiment(Options):
 
     datasets: list[Name] = Field(description="Names of data sets above.", min_length=1)
     backbones: list[Name] = Field(
-        [], description="Names of backbones above; empty: responses only."
+        [],
+        description="Names of backbones above; empty: responses only, or methods that read no "
+        "features.",
     )
     methods: list[Name] = Field([], description="Names of methods above; empty: no model.")
 
@@ -119,6 +122,13 @@ class Config(Options):
             raise ValueError("'yardstick' names the common yardsticks; choose another name")
         return methods
 
+    @field_validator("backbones")
+    @classmethod
+    def _check_backbone_names(cls, backbones: dict[str, Any]) -> dict[str, Any]:
+        if NO_BACKBONE in backbones:
+            raise ValueError(f"'{NO_BACKBONE}' stands for no backbone; choose another name")
+        return backbones
+
     @field_validator("seeds")
     @classmethod
     def _check_seeds(cls, seeds: list[int]) -> list[int]:
@@ -145,12 +155,18 @@ class Config(Options):
                 problem += suggest_name(prior, self.image_priors)
                 problems.append(_locate(problem, ("methods", name, "image_prior"), prior))
         for row, experiment in enumerate(self.experiments):
-            if experiment.methods and not experiment.backbones:
+            reading = [name for name in experiment.methods if self._reads_features(name)]
+            if reading and not experiment.backbones:
                 problem = "has methods but no backbones"
-                problems.append(_locate(problem, ("experiments", row), experiment.methods))
+                problems.append(_locate(problem, ("experiments", row), reading))
         if problems:
             raise ValidationError.from_exception_data("Config", problems)
         return self
+
+    def _reads_features(self, method: str) -> bool:
+        """Tell whether a method needs a backbone; unknown ones are another problem."""
+        requirements = getattr(self.methods.get(method), "requirements", None)
+        return not isinstance(requirements, Requirements) or requirements.needs_backbone
 
 
 def _locate(problem: str, place: tuple[str | int, ...], found: object) -> InitErrorDetails:

@@ -39,7 +39,7 @@ class ExperimentJob:
     options : dict
         All options of the job: ``seeds``, ``feature``, ``normalisation`` …
     stimuli, features : Path
-        Stores of those kinds.
+        Stores of those kinds; for methods that need no backbone there is no store of features.
     responses : tuple of Path
         One response store per subject.
     device : str

@@ -78,11 +78,14 @@ class StimulusCollection:
         Columns of `table` that are numeric factors such as position or size.
     read_image : callable
         Gives the pixels of an id as an array of shape (y, x, 3), uint8.
+    has_images : bool
+        False where stimuli are known by their labels only; ``read_image`` then refuses.
     """
 
     table: pd.DataFrame
     factors: tuple[str, ...]
     read_image: Callable[[str], np.ndarray]
+    has_images: bool = True
 
 
 class RawDataset(Protocol):

@@ -23,7 +23,7 @@ def read_stimulus_table(path: Path) -> pd.DataFrame:
     Parameters
     ----------
     path : Path
-        A table with at least the columns ``stimulus`` and ``file``; see
+        A table with at least the column ``stimulus``, and ``file`` where there are images; see
         ``docs/own_data.md`` for the others.
 
     Returns
@@ -44,7 +44,7 @@ def read_stimulus_table(path: Path) -> pd.DataFrame:
         raise InputError("no such stimulus table", where=path) from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise InputError("is no tab-separated UTF-8 table", where=path, found=str(error)) from error
-    for column in ("stimulus", "file"):
+    for column in _list_needed(table):
         if column not in table.columns:
             raise InputError(
                 f"the table has no column '{column}'",
@@ -53,6 +53,12 @@ def read_stimulus_table(path: Path) -> pd.DataFrame:
             )
     _check_rows(table, path)
     return _convert_factors(table.set_index("stimulus"), path)
+
+
+def _list_needed(table: pd.DataFrame) -> tuple[str, ...]:
+    """List what a table must have; one that says what stimuli are may do without images."""
+    described = {"category", "labels"} & set(table.columns)
+    return ("stimulus",) if described else ("stimulus", "file")
 
 
 def _check_rows(table: pd.DataFrame, path: Path) -> None:
@@ -65,7 +71,7 @@ def _check_rows(table: pd.DataFrame, path: Path) -> None:
             f"stimulus id '{repeated.iloc[0]}' stands twice",
             where=f"{path} line {int(repeated.index[0]) + 2}",
         )
-    for row, name in enumerate(table["file"], start=2):
+    for row, name in enumerate(table.get("file", []), start=2):
         parts = Path(name).parts
         if not name or Path(name).is_absolute() or ".." in parts:
             raise InputError(
@@ -114,8 +120,11 @@ def open_stimulus_table(path: Path, max_pixels: int) -> StimulusCollection:
         From ``read_image``, if a file has another checksum than the table says.
     """
     table = read_stimulus_table(path)
+    has_images = "file" in table.columns
 
     def read_image(stimulus: str) -> np.ndarray:
+        if not has_images:
+            raise InputError("the table names no images: it has no column 'file'", where=path)
         file = path.parent / str(table.at[stimulus, "file"])
         expected = str(table.at[stimulus, "sha256"]) if "sha256" in table.columns else ""
         if expected and file.is_file() and (found := compute_checksum(file)) != expected.lower():
@@ -129,4 +138,9 @@ def open_stimulus_table(path: Path, max_pixels: int) -> StimulusCollection:
         return decode_image_file(file, max_pixels)
 
     factors = table.columns.difference(list(_TEXT_COLUMNS), sort=False)
-    return StimulusCollection(table=table, factors=tuple(map(str, factors)), read_image=read_image)
+    return StimulusCollection(
+        table=table,
+        factors=tuple(map(str, factors)),
+        read_image=read_image,
+        has_images=has_images,
+    )

@@ -88,10 +88,13 @@ class GroupVAEOptions(TrainingOptions):
         description="Of responses: squared error of z-scored means over repeats, or Poisson "
         "counts per presentation.",
     )
-    sessions: Literal["pooled", "stitched"] = Field(
+    sessions: Literal["pooled", "stitched", "pseudo_trials"] = Field(
         "pooled",
         description="Pooled: means over all sessions; stitched: one row per stimulus and session, "
-        "each session with its own first and last layer around one shared trunk.",
+        "each session with its own first and last layer around one shared trunk; pseudo_trials: "
+        "one row per stimulus and repeat, which joins the n-th repeats of all sessions. Of every "
+        "five pseudo-trials of a stimulus three train, one validates and one tests: for few "
+        "stimuli that were shown often.",
     )
     label_weight: float = Field(
         0.5, ge=0, description="Weight lambda_s of the weak labels; 0 for no supervision."
@@ -155,7 +158,7 @@ class MIGVisOptions(Options):
     """Grouped latents of responses, and images edited along each group."""
 
     requirements: ClassVar[Requirements] = Requirements(
-        design="images", subjects="one", predictions=("image",)
+        design="images", subjects="one", predictions=("image",), needs_backbone=False
     )
 
     preset: Literal["small", "paper"] = Field(
