@@ -313,9 +313,8 @@ def get_experiment_inputs(wildcards):
 def get_fit_inputs(wildcards):
     """Stores that fitting and predicting read, and the image prior of methods that use one."""
     inputs = get_experiment_inputs(wildcards)
-    prior = PLAN.get_prior(wildcards.method)
-    if prior is not None:
-        inputs["prior"] = f"{RESULTS}/priors/{wildcards.dataset}/{prior}"
+    for role, prior in PLAN.get_priors(wildcards.method).items():
+        inputs[role] = f"{RESULTS}/priors/{wildcards.dataset}/{prior}"
     return inputs
 
 
@@ -403,7 +402,8 @@ def get_weights_flag(wildcards):
 
 def get_prior_flag(wildcards):
     inputs = get_fit_inputs(wildcards)
-    return get_flags({name: inputs[name] for name in inputs if name == "prior"})
+    roles = PLAN.get_priors(wildcards.method)
+    return get_flags({name: inputs[name] for name in inputs if name in roles})
 
 
 def get_backbone_flag(wildcards):

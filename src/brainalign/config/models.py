@@ -149,11 +149,12 @@ class Config(Options):
                         place = ("experiments", row, kind, position)
                         problems.append(_locate(problem + suggest_name(name, known), place, name))
         for name, method in self.methods.items():
-            prior = getattr(method, "image_prior", None)
-            if prior is not None and prior not in self.image_priors:
-                problem = f"'{prior}' is not defined under image_priors. "
-                problem += suggest_name(prior, self.image_priors)
-                problems.append(_locate(problem, ("methods", name, "image_prior"), prior))
+            for key in ("image_prior", "conditional_prior"):
+                prior = getattr(method, key, None)
+                if prior is not None and prior not in self.image_priors:
+                    problem = f"'{prior}' is not defined under image_priors. "
+                    problem += suggest_name(prior, self.image_priors)
+                    problems.append(_locate(problem, ("methods", name, key), prior))
         for row, experiment in enumerate(self.experiments):
             reading = [name for name in experiment.methods if self._reads_features(name)]
             if reading and not experiment.backbones:

@@ -61,12 +61,25 @@ class Plan:
     @functools.cached_property
     def priors(self) -> list[tuple[str, str]]:
         """Pairs of data set and image prior of all fits, sorted."""
-        pairs = {(row.dataset, self.get_prior(row.method)) for row in self.rows}
-        return sorted((dataset, prior) for dataset, prior in pairs if prior is not None)
+        return sorted(
+            {
+                (row.dataset, prior)
+                for row in self.rows
+                for prior in self.get_priors(row.method).values()
+            }
+        )
 
-    def get_prior(self, method: str) -> str | None:
-        """Name the image prior that a configured method uses; None for methods without one."""
-        return getattr(self.config.methods.get(method), "image_prior", None)
+    def get_priors(self, method: str) -> dict[str, str]:
+        """Name the image priors that a configured method uses, by their role."""
+        options = self.config.methods.get(method)
+        names = {
+            "prior": getattr(options, "image_prior", None),
+            "conditional": getattr(options, "conditional_prior", None),
+        }
+        # Without an image prior nothing is edited.
+        if names["prior"] is None:
+            return {}
+        return {role: name for role, name in names.items() if name is not None}
 
     @functools.cached_property
     def datasets(self) -> list[str]:

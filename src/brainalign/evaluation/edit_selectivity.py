@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from brainalign.evaluation.bootstrap import bootstrap_interval
 from brainalign.evaluation.options import EvaluationOptions
+from brainalign.evaluation.variants import iterate_variants
 from brainalign.stores.read import read_labels
 
 ALL = "all"
@@ -67,12 +68,8 @@ def score_edits(
     """
     rows: list[dict[str, object]] = []
     details = []
-    for node in predictions.subtree:
-        if "synthesised_image" not in node.data_vars:
-            continue
-        subject, area, variant = node.path.strip("/").split("/")
-        names = {"subject": subject, "area": area, "matching": variant}
-        group = node.to_dataset()
+    for place, group in iterate_variants(predictions, "synthesised_image"):
+        names = {"subject": place.subject, "area": place.area, "matching": place.variant}
         changes = measure_changes(group)
         rows += [{**names, **row} for row in _score_changes(group, changes, options)]
         rows += [{**names, **row} for row in _score_selectivity(group, changes, options)]

@@ -24,6 +24,9 @@ def add_experiment_arguments(parser: argparse.ArgumentParser) -> None:
         "--features", type=Path, help="feature store; left out for methods that read no features"
     )
     parser.add_argument("--prior", type=Path, help="folder of the image prior, where one is used")
+    parser.add_argument(
+        "--conditional", type=Path, help="folder of the conditional image prior, where one is used"
+    )
     add_job_arguments(parser)
 
 
@@ -31,7 +34,11 @@ def list_inputs(arguments: argparse.Namespace) -> dict[str, Path]:
     """List the stores of an experiment by role, for its provenance."""
     responses = {f"responses/{path.stem}": path for path in arguments.responses}
     inputs = {"stimuli": arguments.stimuli, **responses}
-    optional = {"features": arguments.features, "prior": arguments.prior}
+    optional = {
+        "features": arguments.features,
+        "prior": arguments.prior,
+        "conditional": arguments.conditional,
+    }
     return inputs | {role: path for role, path in optional.items() if path is not None}
 
 

@@ -74,6 +74,7 @@ def run(arguments: argparse.Namespace) -> None:
             features=locate_features(arguments, name),
             device=str(device),
             prior=arguments.prior,
+            conditional_prior=arguments.conditional,
             scratch=scratch,
             trackers=trackers,
         )

@@ -52,6 +52,7 @@ def run(arguments: argparse.Namespace) -> None:
             features=locate_features(arguments, name),
             device=str(device),
             prior=arguments.prior,
+            conditional_prior=arguments.conditional,
         )
         tree = load_experiment_module(name).predict_experiment(job, fitted)
         run_facts = measure_gpu_memory(device)

@@ -87,8 +87,8 @@ def build_image_stimuli(
     Returns
     -------
     stimuli : xarray.Dataset
-        Contract ``stimuli``: ``image`` where there are images, ``split`` and, where known, ``fold``, ``split_by_fold``,
-        ``category``, ``caption``, ``label``, ``factor``.
+        Contract ``stimuli``: ``image`` where there are any, ``split`` and, where known, ``fold``,
+        ``split_by_fold``, ``category``, ``caption``, ``label``, ``factor``.
 
     Raises
     ------

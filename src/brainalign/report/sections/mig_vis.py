@@ -12,6 +12,7 @@ from brainalign.evaluation.edit_selectivity import (
     measure_changes,
 )
 from brainalign.evaluation.table import read_score_table
+from brainalign.evaluation.variants import iterate_variants
 from brainalign.report.artifacts import Fit, Run, read_values
 from brainalign.report.blocks import (
     Block,
@@ -128,11 +129,7 @@ def _show_edits(
     run: Run, fit: Fit, predictions: xr.DataTree, scores: pd.DataFrame | None
 ) -> list[Block]:
     blocks: list[Block] = []
-    for node in predictions.subtree:
-        if "synthesised_image" not in node.data_vars:
-            continue
-        subject, area, variant = node.path.strip("/").split("/")
-        group = node.to_dataset()
+    for (subject, area, variant), group in iterate_variants(predictions, "synthesised_image"):
         shown: list[Block] = [_draw_grid(run, fit, (subject, area, variant), group)]
         if scores is not None:
             shown += _draw_selectivity(run, fit, (subject, area, variant), group, scores)
