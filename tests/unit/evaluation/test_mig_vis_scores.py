@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from brainalign.evaluation.edit_selectivity import locate_attributes, measure_changes, score_edits
+from brainalign.evaluation.edit_selectivity import (
+    _summarise,
+    locate_attributes,
+    measure_changes,
+    score_edits,
+)
 from brainalign.evaluation.group_latents import score_group_latents
 from brainalign.evaluation.options import EvaluationOptions
 from brainalign.evaluation.registry import score_all
@@ -175,3 +180,11 @@ def test_a_variant_without_edits_has_latents_only() -> None:
     assert "reading" not in fitted["standard_vae"]
     edited = [place.variant for place, _ in iterate_variants(predictions, "synthesised_image")]
     assert edited == ["mig_vis"]
+
+
+def test_intervals_are_over_references_and_seeds() -> None:
+    # Seeds that disagree make the interval wide, however alike the references are.
+    values = np.array([[0.0] * 50, [1.0] * 50])
+    apart = _summarise(values, OPTIONS)
+    assert (apart["ci_low"], apart["ci_high"]) == (0.0, 1.0)
+    assert apart["value"] == 0.5
