@@ -29,7 +29,7 @@ from brainalign.methods.image_prior.sampling import estimate_clean
 from brainalign.methods.image_prior.schedule import compute_alpha_bar
 from brainalign.methods.image_prior.training import train_prior
 from brainalign.stimuli.read import read_splits
-from brainalign.stores.read import open_store
+from brainalign.stores.read import open_store, take_rows
 from brainalign.training.device import resolve_device
 from brainalign.training.progress import ProgressReport
 from brainalign.training.randomness import derive_seed
@@ -80,7 +80,7 @@ def fit_prior(
     rows = {name: known.locate(splits.list_stimuli(0, name)) for name in SPLITS}
     images = {
         name: prepare_images(
-            store.variables["image"].isel(stimulus=chosen).values,
+            take_rows(store.variables["image"], chosen),
             options.image_size,
             options.n_channels,
         )

@@ -22,7 +22,7 @@ from brainalign.responses.normalisation import (
 )
 from brainalign.responses.reliability import estimate_noise_ceiling
 from brainalign.stimuli.read import StimulusSplits, read_splits
-from brainalign.stores.read import open_store, read_labels, read_store
+from brainalign.stores.read import open_store, read_labels, read_store, take_rows
 
 # Of several folds the first is used: groups of different fits cannot be averaged.
 FOLD = 0
@@ -139,8 +139,8 @@ def read_images(stimuli: Path, names: np.ndarray) -> np.ndarray:
             remedy="Leave out the prior (image_prior: null) to fit latents alone.",
         )
     place = {name: row for row, name in enumerate(read_labels(store, "stimulus").tolist())}
-    rows = [place[str(name)] for name in names]
-    return np.asarray(store.variables["image"].isel(stimulus=rows).values)
+    rows = np.array([place[str(name)] for name in names], dtype=np.int64)
+    return take_rows(store.variables["image"], rows)
 
 
 @dataclass(frozen=True)
