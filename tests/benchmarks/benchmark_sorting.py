@@ -12,7 +12,7 @@ from pynwb import NWBHDF5IO
 
 from benchmarks.timing import compare_times
 from brainalign.raw.nwb import read_session
-from brainalign.responses.counts import count_spikes
+from brainalign.responses.counts import count_trial_bins
 from brainalign.sorting.electrode_plan import (
     ElectrodePlan,
     PlannedRecording,
@@ -23,7 +23,7 @@ from brainalign.stores.publish import publish_folder
 from sorting_environment import run_sorting
 from sorting_labs import STIMULI, describe_lab, describe_session, write_events
 
-N_UNITS, N_TRIALS, N_BINS, BIN_S = 100, 1000, 20, 0.01
+N_UNITS, N_TRIALS, N_BINS, BIN_S, PERIOD_S = 200, 1000, 100, 0.01, 1.25
 
 
 def draw_poisson(n_units: int, duration_s: float, rate_hz: float = 10.0) -> list[np.ndarray]:
@@ -70,9 +70,8 @@ def test_sorting_time_as_a_share_of_the_recording(sorting_python, tmp_path, dura
 @pytest.mark.benchmark
 def test_counting_in_trials_and_bins_against_pynapple():
     pynapple = pytest.importorskip("pynapple", reason="pynapple is not installed")
-    trains = draw_poisson(N_UNITS, N_TRIALS * 0.5)
-    onset = np.arange(N_TRIALS) * 0.5
-    edges = (onset[:, None] + BIN_S * np.arange(N_BINS)).ravel()
+    trains = draw_poisson(N_UNITS, N_TRIALS * PERIOD_S)
+    onset = np.arange(N_TRIALS) * PERIOD_S
     group = pynapple.TsGroup({index: pynapple.Ts(times) for index, times in enumerate(trains)})
     trials = pynapple.IntervalSet(start=onset, end=onset + N_BINS * BIN_S)
 
@@ -80,11 +79,15 @@ def test_counting_in_trials_and_bins_against_pynapple():
         return pynapple.build_tensor(group, trials, bin_size=BIN_S)
 
     def count() -> np.ndarray:
-        counted = count_spikes(trains, edges, (0.0, 1000 * BIN_S))
-        return counted.reshape(N_TRIALS, N_BINS, N_UNITS).transpose(2, 0, 1)
+        return count_trial_bins(trains, onset, BIN_S, N_BINS)
+
+    def fill() -> None:
+        np.empty((N_UNITS, N_TRIALS, N_BINS), dtype=np.float32)[:] = 0
 
     np.testing.assert_array_equal(build(), count())
-    compare_times(f"{N_UNITS} units x {N_TRIALS} trials x {N_BINS} bins", build, count)
+    label = f"{N_UNITS} units x {N_TRIALS} trials x {N_BINS} bins"
+    compare_times(label, build, count, clock=time.process_time)
+    compare_times(f"{label}, zeros alone", build, fill, clock=time.process_time)
 
 
 @pytest.mark.benchmark

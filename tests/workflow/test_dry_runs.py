@@ -157,10 +157,21 @@ def test_published_data_are_not_simulated(project: Project, data_folder: Path) -
 
 
 @pytest.mark.real_data
-def test_data_without_images_need_no_stimuli(project: Project, data_folder: Path) -> None:
+def test_data_without_images_are_fitted_without_features(
+    project: Project, data_folder: Path
+) -> None:
     config = "workflow/datasets/zhang_desimone2011.yaml"
     jobs = project.list_jobs("--configfile", config, data_folder=data_folder)
-    assert set(jobs) == {"all", "responses", "report"}
+    assert jobs["fit"] == jobs["predict"] == jobs["score"] == 2
+    assert not {"features", "image_prior", "simulate_world"} & set(jobs)
+
+
+def test_all_baselines_of_edits_are_planned_with_their_two_priors(project: Project) -> None:
+    config = "workflow/datasets/mig_vis_baselines.yaml"
+    jobs = project.list_jobs("--configfile", config)
+    assert jobs["image_prior"] == 2
+    assert jobs["fit"] == jobs["score"] == 1
+    assert not jobs["features"]
 
 
 def test_ablations_of_rate_prediction_are_planned(project: Project) -> None:

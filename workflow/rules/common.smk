@@ -17,6 +17,7 @@ from brainalign.config.plan import Plan
 from brainalign.config.validate_command import list_config_files
 from brainalign.errors import BrainalignError
 from brainalign.evaluation.registry import list_scorer_modules
+from brainalign.methods.requirements import NO_BACKBONE
 from brainalign.raw.registry import open_raw_dataset
 from brainalign.sorting.environment import locate_environment, locate_python
 
@@ -316,20 +317,22 @@ def get_extraction_inputs(wildcards):
 
 
 def get_experiment_inputs(wildcards):
-    """Stores of a data set and a backbone."""
-    return {
+    """Stores of a data set and a backbone; methods without a backbone need no features."""
+    inputs = {
         "stimuli": f"{RESULTS}/stimuli/{wildcards.dataset}.zarr",
         "responses": get_response_stores(wildcards.dataset),
-        "features": f"{RESULTS}/features/{wildcards.dataset}/{wildcards.backbone}.zarr",
     }
+    if wildcards.backbone != NO_BACKBONE:
+        features = f"{RESULTS}/features/{wildcards.dataset}/{wildcards.backbone}.zarr"
+        inputs["features"] = features
+    return inputs
 
 
 def get_fit_inputs(wildcards):
     """Stores that fitting and predicting read, and the image prior of methods that use one."""
     inputs = get_experiment_inputs(wildcards)
-    prior = PLAN.get_prior(wildcards.method)
-    if prior is not None:
-        inputs["prior"] = f"{RESULTS}/priors/{wildcards.dataset}/{prior}"
+    for role, prior in PLAN.get_priors(wildcards.method).items():
+        inputs[role] = f"{RESULTS}/priors/{wildcards.dataset}/{prior}"
     return inputs
 
 
@@ -425,7 +428,14 @@ def get_weights_flag(wildcards):
 
 def get_prior_flag(wildcards):
     inputs = get_fit_inputs(wildcards)
-    return get_flags({name: inputs[name] for name in inputs if name == "prior"})
+    roles = PLAN.get_priors(wildcards.method)
+    return get_flags({name: inputs[name] for name in inputs if name in roles})
+
+
+def get_backbone_flag(wildcards):
+    """The features that a method reads, where it has a backbone."""
+    inputs = get_experiment_inputs(wildcards)
+    return get_flags({name: inputs[name] for name in inputs if name == "features"})
 
 
 def get_feature_flags(wildcards):

@@ -53,13 +53,14 @@ rule fit:
     params:
         scratch=f"{RESULTS}/scratch/fit/{{method}}/{{dataset}}/{{backbone}}",
         tracking=f"{RESULTS}/tracking",
+        features=get_backbone_flag,
         prior=get_prior_flag,
         options=get_fit_options,
         code=get_fit_code,
     shell:
         "brainalign fit --method {wildcards.method:q} --dataset {wildcards.dataset:q}"
         " --backbone {wildcards.backbone:q} --stimuli {input.stimuli:q}"
-        " --responses {input.responses:q} --features {input.features:q} {params.prior}"
+        " --responses {input.responses:q} {params.features} {params.prior}"
         " --scratch {params.scratch:q} --tracking {params.tracking:q}"
         " --options {params.options:q} --output {output.model:q} > {log:q} 2>&1"
 
@@ -84,6 +85,7 @@ rule predict:
         runtime=60,
         gpu=get_gpus,
     params:
+        features=get_backbone_flag,
         prior=get_prior_flag,
         options=get_prediction_options,
         code=get_prediction_code,
@@ -91,7 +93,7 @@ rule predict:
         "brainalign predict --model {input.model:q} --method {wildcards.method:q}"
         " --dataset {wildcards.dataset:q} --backbone {wildcards.backbone:q}"
         " --stimuli {input.stimuli:q} --responses {input.responses:q}"
-        " --features {input.features:q} {params.prior} --options {params.options:q}"
+        " {params.features} {params.prior} --options {params.options:q}"
         " --output {output.predictions:q} > {log:q} 2>&1"
 
 

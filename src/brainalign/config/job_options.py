@@ -19,6 +19,7 @@ from brainalign.evaluation.options import EvaluationOptions
 from brainalign.evaluation.yardsticks.options import YardstickOptions
 from brainalign.features.options import BackboneOptions, ExtractionOptions
 from brainalign.methods.direct.options import RidgeOptions
+from brainalign.methods.requirements import NO_BACKBONE
 from brainalign.options import Options, suggest_name
 from brainalign.raw.options import DatasetOptions
 from brainalign.raw.simulate.options import WorldOptions
@@ -109,11 +110,14 @@ def describe_fit(config: Config, method: str, dataset: str, backbone: str) -> Jo
 
 def _describe_experiment(config: Config, method: str, dataset: str, backbone: str) -> JobOptions:
     recording = _look_up(config.datasets, dataset, "data set")
+    feature = NO_BACKBONE
+    if backbone != NO_BACKBONE:
+        feature = _look_up(config.backbones, backbone, "backbone").alignment
     return {
         "method": _dump(_look_up(config.methods, method, "method")),
         "seeds": list(config.seeds),
         "device": config.device,
-        "feature": _look_up(config.backbones, backbone, "backbone").alignment,
+        "feature": feature,
         **recording.describe_responses(),
     }
 

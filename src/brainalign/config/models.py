@@ -13,6 +13,7 @@ from brainalign.evaluation.yardsticks.options import YardstickOptions
 from brainalign.features.options import BackboneOptions
 from brainalign.methods.image_prior.options import ImagePriorOptions
 from brainalign.methods.registry import METHODS, get_method_options
+from brainalign.methods.requirements import NO_BACKBONE, Requirements
 from brainalign.options import Options, suggest_name
 from brainalign.raw.names import Name
 from brainalign.raw.options import DatasetOptions
@@ -54,7 +55,9 @@ class Experiment(Options):
 
     datasets: list[Name] = Field(description="Names of data sets above.", min_length=1)
     backbones: list[Name] = Field(
-        [], description="Names of backbones above; empty: responses only."
+        [],
+        description="Names of backbones above; empty: responses only, or methods that read no "
+        "features.",
     )
     methods: list[Name] = Field([], description="Names of methods above; empty: no model.")
 
@@ -124,6 +127,13 @@ class Config(Options):
             raise ValueError("'yardstick' names the common yardsticks; choose another name")
         return methods
 
+    @field_validator("backbones")
+    @classmethod
+    def _check_backbone_names(cls, backbones: dict[str, Any]) -> dict[str, Any]:
+        if NO_BACKBONE in backbones:
+            raise ValueError(f"'{NO_BACKBONE}' stands for no backbone; choose another name")
+        return backbones
+
     @field_validator("seeds")
     @classmethod
     def _check_seeds(cls, seeds: list[int]) -> list[int]:
@@ -144,18 +154,25 @@ class Config(Options):
                         place = ("experiments", row, kind, position)
                         problems.append(_locate(problem + suggest_name(name, known), place, name))
         for name, method in self.methods.items():
-            prior = getattr(method, "image_prior", None)
-            if prior is not None and prior not in self.image_priors:
-                problem = f"'{prior}' is not defined under image_priors. "
-                problem += suggest_name(prior, self.image_priors)
-                problems.append(_locate(problem, ("methods", name, "image_prior"), prior))
+            for key in ("image_prior", "conditional_prior"):
+                prior = getattr(method, key, None)
+                if prior is not None and prior not in self.image_priors:
+                    problem = f"'{prior}' is not defined under image_priors. "
+                    problem += suggest_name(prior, self.image_priors)
+                    problems.append(_locate(problem, ("methods", name, key), prior))
         for row, experiment in enumerate(self.experiments):
-            if experiment.methods and not experiment.backbones:
+            reading = [name for name in experiment.methods if self._reads_features(name)]
+            if reading and not experiment.backbones:
                 problem = "has methods but no backbones"
-                problems.append(_locate(problem, ("experiments", row), experiment.methods))
+                problems.append(_locate(problem, ("experiments", row), reading))
         if problems:
             raise ValidationError.from_exception_data("Config", problems)
         return self
+
+    def _reads_features(self, method: str) -> bool:
+        """Tell whether a method needs a backbone; unknown ones are another problem."""
+        requirements = getattr(self.methods.get(method), "requirements", None)
+        return not isinstance(requirements, Requirements) or requirements.needs_backbone
 
 
 def _locate(problem: str, place: tuple[str | int, ...], found: object) -> InitErrorDetails:

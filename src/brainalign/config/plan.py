@@ -9,6 +9,7 @@ from brainalign.config.models import Config
 from brainalign.errors import InputError
 from brainalign.features.options import WorldCLIPOptions, WorldDINOOptions
 from brainalign.methods.registry import METHODS
+from brainalign.methods.requirements import NO_BACKBONE
 from brainalign.raw.fmri_options import (
     FMRIDatasetOptions,
     FMRIPrepPreprocessing,
@@ -52,7 +53,7 @@ class Plan:
                 Row(method, dataset, backbone)
                 for experiment in self.config.experiments
                 for dataset in experiment.datasets
-                for backbone in experiment.backbones
+                for backbone in experiment.backbones or [NO_BACKBONE]
                 for method in experiment.methods
             }
         )
@@ -60,12 +61,25 @@ class Plan:
     @functools.cached_property
     def priors(self) -> list[tuple[str, str]]:
         """Pairs of data set and image prior of all fits, sorted."""
-        pairs = {(row.dataset, self.get_prior(row.method)) for row in self.rows}
-        return sorted((dataset, prior) for dataset, prior in pairs if prior is not None)
+        return sorted(
+            {
+                (row.dataset, prior)
+                for row in self.rows
+                for prior in self.get_priors(row.method).values()
+            }
+        )
 
-    def get_prior(self, method: str) -> str | None:
-        """Name the image prior that a configured method uses; None for methods without one."""
-        return getattr(self.config.methods.get(method), "image_prior", None)
+    def get_priors(self, method: str) -> dict[str, str]:
+        """Name the image priors that a configured method uses, by their role."""
+        options = self.config.methods.get(method)
+        names = {
+            "prior": getattr(options, "image_prior", None),
+            "conditional": getattr(options, "conditional_prior", None),
+        }
+        # Without an image prior nothing is edited.
+        if names["prior"] is None:
+            return {}
+        return {role: name for role, name in names.items() if name is not None}
 
     @functools.cached_property
     def datasets(self) -> list[str]:
@@ -108,8 +122,13 @@ class Plan:
         return dataset in self.config.datasets and self.config.datasets[dataset].has_electrodes
 
     def has_stimuli(self, dataset: str) -> bool:
-        """Tell whether an experiment needs the images of a data set."""
-        return any(dataset == name for name, _ in self.features)
+        """Tell whether an experiment needs the stimuli of a data set."""
+        return dataset in self.stimulus_datasets
+
+    @functools.cached_property
+    def stimulus_datasets(self) -> list[str]:
+        """Data sets whose stimuli a backbone or a method reads, sorted."""
+        return sorted({name for name, _ in self.features} | {row.dataset for row in self.rows})
 
     def has_volumes(self, dataset: str) -> bool:
         """Tell whether a data set is one of functional volumes."""
@@ -225,9 +244,7 @@ class Plan:
         predictions = [
             f"{results}/predictions/{r.method}/{r.dataset}/{r.backbone}.zarr" for r in self.rows
         ]
-        stimuli = [
-            f"{results}/stimuli/{name}.zarr" for name in sorted({d for d, _ in self.features})
-        ]
+        stimuli = [f"{results}/stimuli/{name}.zarr" for name in self.stimulus_datasets]
         features = [f"{results}/features/{d}/{b}.zarr" for d, b in self.features]
         trained = sorted({b for _, b in self.features if self.is_trained(b)})
         backbones = [f"{results}/backbones/{name}" for name in trained]

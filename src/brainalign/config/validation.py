@@ -66,11 +66,12 @@ def validate_experiment(config: Config) -> Iterator[Finding]:
         yield from _check_backbone(name, config)
     for name in sorted(set(config.datasets) - set(plan.datasets)):
         yield f"note: data set '{name}' is in no experiment and was not checked"
+    seen_by_backbones = {dataset for dataset, _ in plan.features}
     for name in plan.datasets:
         if plan.is_simulated(name):
             yield f"note: data set '{name}' is simulated; it has no files before the run"
         else:
-            yield from _check_dataset(name, config.datasets[name], plan.has_stimuli(name))
+            yield from _check_dataset(name, config.datasets[name], name in seen_by_backbones)
     yield f"note: {len(plan.rows)} fits are planned, with {len(config.seeds)} seeds each"
 
 
@@ -192,7 +193,8 @@ def _check_dataset(name: str, options: RecordedDataset, needs_stimuli: bool) -> 
         try:
             path = expand_file(table, "stimuli_table")
             collection = open_stimulus_table(path, cast(Any, options).stimuli.max_pixels)
-            yield from _check_stimuli(name, cast(Any, options), collection)
+            if collection.has_images:
+                yield from _check_stimuli(name, cast(Any, options), collection)
         except BrainalignError as error:
             yield _locate(error, f"data set '{name}'")
         return
@@ -206,7 +208,7 @@ def _check_dataset(name: str, options: RecordedDataset, needs_stimuli: bool) -> 
     except BrainalignError as error:
         yield _locate(error, f"data set '{name}'")
         return
-    if collection is not None:
+    if collection is not None and collection.has_images:
         stimulus_problems = list(_check_stimuli(name, options, collection))
         yield from stimulus_problems
         if any(isinstance(finding, BrainalignError) for finding in stimulus_problems):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from brainalign.evaluation.bootstrap import bootstrap_interval
 from brainalign.evaluation.options import EvaluationOptions
+from brainalign.evaluation.variants import iterate_variants
 from brainalign.stores.read import read_labels
 
 ALL = "all"
@@ -61,18 +62,14 @@ def score_edits(
         towards the target over all references, swaps only) and for both ``…_margin``, the paired
         difference to the strongest control; its chance is 0. Task ``attribute_reading``: how well
         the predictors read test stimuli. All are of the last strength; draws are over
-        references.
+        references, and over seeds where several are edited.
     details : dict of str to pandas.DataFrame
         ``edits``: change of every edit and control.
     """
     rows: list[dict[str, object]] = []
     details = []
-    for node in predictions.subtree:
-        if "synthesised_image" not in node.data_vars:
-            continue
-        subject, area, variant = node.path.strip("/").split("/")
-        names = {"subject": subject, "area": area, "matching": variant}
-        group = node.to_dataset()
+    for place, group in iterate_variants(predictions, "synthesised_image"):
+        names = {"subject": place.subject, "area": place.area, "matching": place.variant}
         changes = measure_changes(group)
         rows += [{**names, **row} for row in _score_changes(group, changes, options)]
         rows += [{**names, **row} for row in _score_selectivity(group, changes, options)]
@@ -216,16 +213,14 @@ def _score_selectivity(
 
 
 def _summarise(values: Array, options: EvaluationOptions) -> dict[str, object]:
-    """Mean over seeds and references with an interval over references."""
-    reference = np.broadcast_to(np.arange(values.shape[1]), values.shape).ravel()
+    """Mean over seeds and references with an interval over both, or references of one seed."""
     flat = values.ravel()
-    low, high = bootstrap_interval(
-        flat,
-        n_draws=options.n_bootstrap,
-        level=options.level,
-        seed=options.seed,
-        groups=reference,
-    )
+    if len(values) > 1:
+        low, high = _draw_both(values, options)
+    else:
+        low, high = bootstrap_interval(
+            flat, n_draws=options.n_bootstrap, level=options.level, seed=options.seed
+        )
     known = np.isfinite(flat)
     return {
         "task": "edit_selectivity",
@@ -238,6 +233,26 @@ def _summarise(values: Array, options: EvaluationOptions) -> dict[str, object]:
         else np.nan,
         "n_queries": int(values.shape[1]),
     }
+
+
+def _draw_both(values: Array, options: EvaluationOptions) -> Array:
+    """Percentile interval of the mean with seeds and references drawn apart from each other.
+
+    Every seed edits the same references, so that neither is nested in the other.
+    """
+    generator = np.random.default_rng(options.seed)
+    drawn = [
+        generator.multinomial(size, np.full(size, 1 / size), size=options.n_bootstrap)
+        for size in values.shape
+    ]
+    known = np.isfinite(values)
+    total = np.einsum("ds,sr,dr->d", drawn[0], np.where(known, values, 0), drawn[1])
+    count = np.einsum("ds,sr,dr->d", drawn[0], known, drawn[1])
+    means = total[count > 0] / count[count > 0]
+    if not len(means):
+        return np.full(2, np.nan)
+    tail = (1 - options.level) / 2
+    return np.quantile(means, [tail, 1 - tail])
 
 
 def _score_readers(group: xr.Dataset) -> Iterator[dict[str, object]]:

@@ -15,6 +15,7 @@ from scipy.stats import norm
 
 from brainalign.evaluation.bootstrap import bootstrap_interval
 from brainalign.evaluation.options import EvaluationOptions
+from brainalign.evaluation.variants import iterate_variants
 from brainalign.stores.read import read_labels
 
 ALL = "all"
@@ -63,12 +64,8 @@ def score_group_latents(
     """
     rows: list[dict[str, object]] = []
     units = []
-    for node in predictions.subtree:
-        if "group_latent" not in node.data_vars:
-            continue
-        subject, area, variant = node.path.strip("/").split("/")
-        names = {"subject": subject, "area": area, "matching": variant}
-        group = node.to_dataset()
+    for place, group in iterate_variants(predictions, "group_latent"):
+        names = {"subject": place.subject, "area": place.area, "matching": place.variant}
         rows += [{**names, **row} for row in _score_group(group, options)]
         units.append(_list_units(group).assign(**names))
     return pd.DataFrame(rows), {"reconstructed_units": pd.concat(units, ignore_index=True)}

@@ -39,7 +39,7 @@ class ExperimentJob:
     options : dict
         All options of the job: ``seeds``, ``feature``, ``normalisation`` …
     stimuli, features : Path
-        Stores of those kinds.
+        Stores of those kinds; for methods that need no backbone there is no store of features.
     responses : tuple of Path
         One response store per subject.
     device : str
@@ -48,6 +48,8 @@ class ExperimentJob:
         Folder for resume checkpoints of exactly this job; the caller removes it.
     prior : Path, optional
         Folder of the image prior, for methods that name one.
+    conditional_prior : Path, optional
+        Folder of the image prior that is told what images show, for methods that name one.
     trackers : tuple of Tracker
         Take the epochs of all fits while they run.
     """
@@ -61,6 +63,7 @@ class ExperimentJob:
     device: str = "cpu"
     scratch: Path | None = None
     prior: Path | None = None
+    conditional_prior: Path | None = None
     trackers: tuple[Tracker, ...] = ()
 
     def watch(self, part: str) -> WatchedFit:

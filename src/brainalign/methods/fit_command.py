@@ -11,7 +11,11 @@ from brainalign.config.job_options import (
     read_method_options,
     read_tracking_options,
 )
-from brainalign.methods.experiment_arguments import add_experiment_arguments, list_inputs
+from brainalign.methods.experiment_arguments import (
+    add_experiment_arguments,
+    list_inputs,
+    locate_features,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,9 +71,10 @@ def run(arguments: argparse.Namespace) -> None:
             options=options,
             stimuli=arguments.stimuli,
             responses=tuple(arguments.responses),
-            features=arguments.features,
+            features=locate_features(arguments, name),
             device=str(device),
             prior=arguments.prior,
+            conditional_prior=arguments.conditional,
             scratch=scratch,
             trackers=trackers,
         )

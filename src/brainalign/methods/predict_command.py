@@ -7,7 +7,11 @@ from pathlib import Path
 
 from brainalign.config.arguments import read_job_options
 from brainalign.config.job_options import describe_prediction, read_method_options
-from brainalign.methods.experiment_arguments import add_experiment_arguments, list_inputs
+from brainalign.methods.experiment_arguments import (
+    add_experiment_arguments,
+    list_inputs,
+    locate_features,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,9 +49,10 @@ def run(arguments: argparse.Namespace) -> None:
             options=options,
             stimuli=arguments.stimuli,
             responses=tuple(arguments.responses),
-            features=arguments.features,
+            features=locate_features(arguments, name),
             device=str(device),
             prior=arguments.prior,
+            conditional_prior=arguments.conditional,
         )
         tree = load_experiment_module(name).predict_experiment(job, fitted)
         run_facts = measure_gpu_memory(device)

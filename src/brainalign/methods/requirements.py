@@ -31,6 +31,9 @@ class Requirements:
     needs_complete_responses : bool
         Whether every unit must have been recorded at every presentation; recordings whose
         sessions have units of their own are not so.
+    needs_backbone : bool
+        Whether the method reads features of the stimuli; one that does not may be planned without
+        a backbone, also for recordings whose stimuli are known by their labels only.
     """
 
     design: Literal["images", "movies"]
@@ -40,3 +43,8 @@ class Requirements:
     min_subjects: int = 1
     needs_labels: bool = False
     needs_complete_responses: bool = False
+    needs_backbone: bool = True
+
+
+NO_BACKBONE = "none"
+"""What stands in the place of a backbone's name where a method needs none."""

@@ -134,6 +134,7 @@ class NWBFolder:
             return None
         shown = self._list_shown_stimuli(_list_known(places, collection))
         factors = collection.factors if collection is not None else ()
+        described = collection if collection is not None and collection.has_images else None
         table = (
             collection.table.reindex(shown)
             if collection is not None
@@ -145,9 +146,9 @@ class NWBFolder:
                 (str(path), _read_image(path, place, stimulus))
                 for path, place in places.get(stimulus, [])
             ]
-            if collection is not None and stimulus in collection.table.index:
+            if described and stimulus in described.table.index:
                 sources.insert(
-                    0, (str(self._options.stimuli_table), collection.read_image(stimulus))
+                    0, (str(self._options.stimuli_table), described.read_image(stimulus))
                 )
             first_source, pixels = sources[0]
             for source, other in sources[1:]:
@@ -168,7 +169,13 @@ class NWBFolder:
             ):
                 collection.check_image(stimulus)
 
-        return StimulusCollection(table, factors, read_image, check_image)
+        return StimulusCollection(
+            table=table,
+            factors=factors,
+            read_image=read_image,
+            check_image=check_image,
+            has_images=bool(places) or described is not None,
+        )
 
     def _open_table(self) -> StimulusCollection | None:
         if self._options.stimuli_table is None:

@@ -80,12 +80,15 @@ class StimulusCollection:
         Gives the pixels of an id as an array of shape (y, x, 3), uint8.
     check_image : callable, optional
         Looks at the file of an id without decoding it; raises as ``read_image`` does.
+    has_images : bool
+        False where stimuli are known by their labels only; ``read_image`` then refuses.
     """
 
     table: pd.DataFrame
     factors: tuple[str, ...]
     read_image: Callable[[str], np.ndarray]
     check_image: Callable[[str], object] | None = None
+    has_images: bool = True
 
 
 class RawDataset(Protocol):

@@ -23,7 +23,7 @@ def read_stimulus_table(path: Path) -> pd.DataFrame:
     Parameters
     ----------
     path : Path
-        A table with at least the columns ``stimulus`` and ``file``; see
+        A table with at least the column ``stimulus``, and ``file`` where there are images; see
         ``docs/own_data.md`` for the others.
 
     Returns
@@ -46,7 +46,7 @@ def read_stimulus_table(path: Path) -> pd.DataFrame:
         raise InputError("cannot be read", where=path, found=error.strerror) from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise InputError("is no tab-separated UTF-8 table", where=path, found=str(error)) from error
-    for column in ("stimulus", "file"):
+    for column in _list_needed(table):
         if column not in table.columns:
             raise InputError(
                 f"the table has no column '{column}'",
@@ -95,6 +95,12 @@ def suggest_ids(missing: list[str], known: set[str]) -> str | None:
     return None
 
 
+def _list_needed(table: pd.DataFrame) -> tuple[str, ...]:
+    """List what a table must have; one that says what stimuli are may do without images."""
+    described = {"category", "labels"} & set(table.columns)
+    return ("stimulus",) if described else ("stimulus", "file")
+
+
 def _check_rows(table: pd.DataFrame, path: Path) -> None:
     for row, stimulus in enumerate(table["stimulus"], start=2):
         if not stimulus.strip():
@@ -105,7 +111,7 @@ def _check_rows(table: pd.DataFrame, path: Path) -> None:
             f"stimulus id '{repeated.iloc[0]}' stands twice",
             where=f"{path} line {int(repeated.index[0]) + 2}",
         )
-    for row, name in enumerate(table["file"], start=2):
+    for row, name in enumerate(table.get("file", []), start=2):
         parts = Path(name).parts
         if not name or Path(name).is_absolute() or ".." in parts:
             raise InputError(
@@ -154,8 +160,11 @@ def open_stimulus_table(path: Path, max_pixels: int) -> StimulusCollection:
         From ``read_image``, if a file has another checksum than the table says.
     """
     table = read_stimulus_table(path)
+    has_images = "file" in table.columns
 
     def read_image(stimulus: str) -> np.ndarray:
+        if not has_images:
+            raise InputError("the table names no images: it has no column 'file'", where=path)
         file = path.parent / str(table.at[stimulus, "file"])
         expected = str(table.at[stimulus, "sha256"]) if "sha256" in table.columns else ""
         if expected and file.is_file() and (found := compute_checksum(file)) != expected.lower():
@@ -172,4 +181,10 @@ def open_stimulus_table(path: Path, max_pixels: int) -> StimulusCollection:
         check_image_file(path.parent / str(table.at[stimulus, "file"]), max_pixels)
 
     factors = table.columns.difference(list(_TEXT_COLUMNS), sort=False)
-    return StimulusCollection(table, tuple(map(str, factors)), read_image, check_image)
+    return StimulusCollection(
+        table=table,
+        factors=tuple(map(str, factors)),
+        read_image=read_image,
+        check_image=check_image,
+        has_images=has_images,
+    )

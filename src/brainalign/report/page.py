@@ -100,7 +100,7 @@ def _compose_sections(run: Run, scores: pd.DataFrame | None) -> list[Section]:
         compose_yardsticks(scores),
         compose_training(run),
         compose_sorting(run),
-        compose_recordings(recordings),
+        compose_recordings(recordings, run.sorted),
         compose_movies(run),
         compose_brain_maps(run),
         compose_stimuli(run),

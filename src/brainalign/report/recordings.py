@@ -28,6 +28,9 @@ class Recording:
         Brain areas, sorted.
     n_presentations, n_stimuli, n_sessions : int
         Presentations of stimuli (trials of movies), different stimuli, and sessions.
+    by_session : dict of str to array of shape (n_units,)
+        Reliabilities by the sessions that recorded a unit, of units that have one; empty where
+        the store does not tell.
     """
 
     dataset: str
@@ -39,6 +42,7 @@ class Recording:
     n_presentations: int
     n_stimuli: int
     n_sessions: int
+    by_session: dict[str, NDArray[np.floating]]
 
     @property
     def n_units(self) -> int:
@@ -111,7 +115,17 @@ def _read_recording(artifact: Artifact, dataset: str, subject: str) -> Recording
         n_presentations=int(store.variables["response"].shape[0]),
         n_stimuli=_count_labels(store, shown),
         n_sessions=_count_labels(store, "session"),
+        by_session=_divide_by_session(store, reliability),
     )
+
+
+def _divide_by_session(
+    store: xr.DataTree, reliability: NDArray[np.floating]
+) -> dict[str, NDArray[np.floating]]:
+    if "recorded_in" not in store.variables:
+        return {}
+    sessions, known = read_labels(store, "recorded_in"), np.isfinite(reliability)
+    return {str(name): reliability[known & (sessions == name)] for name in np.unique(sessions)}
 
 
 def _count_labels(store: xr.DataTree, name: str) -> int:

@@ -42,6 +42,50 @@ def count_spikes(
     return count
 
 
+def count_trial_bins(
+    spike_times: list[np.ndarray], onset_s: np.ndarray, bin_s: float, n_bins: int
+) -> np.ndarray:
+    """Count the spikes of every unit in equal bins after every onset, in one pass over the spikes.
+
+    Parameters
+    ----------
+    spike_times : list of array of shape (n_spikes,)
+        Per unit, in s, not descending.
+    onset_s : array of shape (n_trials,)
+        Start of the first bin of every trial in s, in any order; trials may overlap.
+    bin_s : float
+        Width of a bin in s.
+    n_bins : int
+        Bins per trial.
+
+    Returns
+    -------
+    count : array of shape (n_units, n_trials, n_bins), float32
+        Spikes per bin; a bin holds its start and not its end.
+
+    Notes
+    -----
+    Spikes are far fewer than bins, so that each spike finds its bin and not each bin its spikes.
+    """
+    n_trials = len(onset_s)
+    count = np.empty((len(spike_times), n_trials * n_bins), dtype=np.float32)
+    offset = np.arange(n_trials) * n_bins
+    for unit, times in enumerate(spike_times):
+        first = np.searchsorted(times, onset_s)
+        length = np.searchsorted(times, onset_s + n_bins * bin_s) - first
+        before = np.cumsum(length) - length
+        spike = np.arange(int(length.sum())) + np.repeat(first - before, length)
+        start, time = np.repeat(onset_s, length), times[spike]
+        place = ((time - start) / bin_s).astype(np.int64)
+        # Rounding of the division must not decide on which side of an edge a spike lies.
+        place -= time < start + place * bin_s
+        place += time >= start + (place + 1) * bin_s
+        np.minimum(place, n_bins - 1, out=place)
+        place += np.repeat(offset, length)
+        count[unit] = np.bincount(place, minlength=n_trials * n_bins)
+    return count.reshape(len(spike_times), n_trials, n_bins)
+
+
 def subtract_baseline(
     count: np.ndarray,
     baseline_count: np.ndarray,

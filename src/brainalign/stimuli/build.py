@@ -87,8 +87,8 @@ def build_image_stimuli(
     Returns
     -------
     stimuli : xarray.Dataset
-        Contract ``stimuli``: ``image``, ``split`` and, where known, ``fold``, ``split_by_fold``,
-        ``category``, ``caption``, ``label``, ``factor``.
+        Contract ``stimuli``: ``image`` where there are any, ``split`` and, where known, ``fold``,
+        ``split_by_fold``, ``category``, ``caption``, ``label``, ``factor``.
 
     Raises
     ------
@@ -97,7 +97,11 @@ def build_image_stimuli(
     """
     stimulus = np.asarray(sorted(map(str, collection.table.index)), dtype=np.str_)
     table = collection.table.loc[list(stimulus)]
-    image = _read_images(collection, stimulus, options.image_size, progress)
+    image = (
+        _read_images(collection, stimulus, options.image_size, progress)
+        if collection.has_images
+        else None
+    )
     division = divide_stimuli(stimulus, table, options.split)
     coords: dict[str, Any] = {"stimulus": stimulus, "split": ("stimulus", division.split)}
     if division.fold is not None:
@@ -105,14 +109,18 @@ def build_image_stimuli(
         coords["fold"] = ("stimulus", fold)
         by_fold = [assign_splits(stimulus, fold, k, options.split) for k in range(fold.max() + 1)]
         coords["split_by_fold"] = (("tested_fold", "stimulus"), np.stack(by_fold))
-    _check_duplicates(image, stimulus, division.group, options.duplicates)
+    if image is not None:
+        _check_duplicates(image, stimulus, division.group, options.duplicates)
     for name in ("category", "exemplar", "kind", "caption"):
         if name in table.columns:
             coords[name] = ("stimulus", table[name].to_numpy(dtype=np.str_))
-    variables: dict[str, Any] = {"image": (("stimulus", "y", "x", "channel"), make_lazy(image))}
+    variables: dict[str, Any] = {}
+    if image is not None:
+        coords["channel"] = ["red", "green", "blue"]
+        variables["image"] = (("stimulus", "y", "x", "channel"), make_lazy(image))
     variables |= _encode_labels(table, coords)
     variables |= _encode_factors(table, collection.factors, coords)
-    dataset = xr.Dataset(variables, coords={**coords, "channel": ["red", "green", "blue"]})
+    dataset = xr.Dataset(variables, coords=coords)
     _describe(dataset)
     return dataset
 

@@ -59,7 +59,7 @@ class StoreContract:
 
 
 _TEXT, _FLOAT, _INTEGER, _BYTE, _BOOLEAN = "T", "f", "iu", "u", "b"
-_EDITS = ("edited_seed", "reference", "group")
+_EDITS = ("edited_variant", "edited_seed", "reference", "group")
 
 
 def _one(*dimensions: str, kind: str, required: bool = True) -> VariableContract:
@@ -198,13 +198,13 @@ CONTRACTS: dict[str, StoreContract] = {
                 **{
                     name: _one(*dimensions, kind=_FLOAT, required=False)
                     for name, dimensions in {
-                        "group_latent": ("seed", "stimulus", "latent"),
+                        "group_latent": ("variant", "seed", "stimulus", "latent"),
                         "observed_response": ("stimulus", "unit"),
-                        "reconstructed_response": ("seed", "stimulus", "unit"),
+                        "reconstructed_response": ("variant", "seed", "stimulus", "unit"),
                         "moved_latent": (*_EDITS, "strength", "latent"),
                         "reading": (*_EDITS, "strength", "reading_column"),
                         "control_reading": (
-                            *("edited_seed", "control", "reference", "group"),
+                            *("edited_variant", "edited_seed", "control", "reference", "group"),
                             "reading_column",
                         ),
                     }.items()

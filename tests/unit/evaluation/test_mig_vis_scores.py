@@ -5,13 +5,20 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from brainalign.evaluation.edit_selectivity import locate_attributes, measure_changes, score_edits
+from brainalign.evaluation.edit_selectivity import (
+    _summarise,
+    locate_attributes,
+    measure_changes,
+    score_edits,
+)
 from brainalign.evaluation.group_latents import score_group_latents
 from brainalign.evaluation.options import EvaluationOptions
 from brainalign.evaluation.registry import score_all
+from brainalign.evaluation.variants import iterate_variants, take_variant
 
 OPTIONS = EvaluationOptions(n_bootstrap=50)
 GROUPS = ["1-pose", "2-category"]
+PLACE = "/monkey/all/variants"
 
 
 def make_predictions() -> xr.DataTree:
@@ -73,7 +80,20 @@ def make_predictions() -> xr.DataTree:
         },
         attrs={"move": "swap", "attributes": ["pose:yaw_deg"]},
     )
-    return xr.DataTree.from_dict({"/": xr.Dataset(), "/monkey/all/mig_vis": group})
+    return xr.DataTree.from_dict({"/": xr.Dataset(), PLACE: add_variant(group)})
+
+
+def add_variant(group: xr.Dataset) -> xr.Dataset:
+    """Give what differs between variants its dimension, as predictions are stored."""
+    by_variant = {
+        name: group[name].expand_dims({dimension: ["mig_vis"]})
+        for dimension, names in {
+            "variant": ["group_latent", "reconstructed_response"],
+            "edited_variant": ["synthesised_image", "reading", "control_reading"],
+        }.items()
+        for name in names
+    }
+    return group.drop_vars(list(by_variant)).assign(by_variant)
 
 
 def test_a_perfect_reconstruction_scores_one() -> None:
@@ -101,11 +121,11 @@ def test_swapped_groups_are_matched_over_seeds() -> None:
 
 def test_the_interval_of_stability_holds_its_value() -> None:
     predictions = make_predictions()
-    group = predictions["/monkey/all/mig_vis"].to_dataset()
+    group = predictions[PLACE].to_dataset()
     latent = group["group_latent"]
     noise = np.random.default_rng(0).normal(scale=2 * latent.values.std(), size=latent.shape)
     group["group_latent"] = (latent.dims, latent.values + noise)
-    predictions["/monkey/all/mig_vis"] = xr.DataTree(group)
+    predictions[PLACE] = xr.DataTree(group)
     scores, _ = score_group_latents(predictions, OPTIONS)
     row = scores[scores["task"] == "stability"].iloc[0]
     assert row["value"] < 0.9
@@ -113,7 +133,7 @@ def test_the_interval_of_stability_holds_its_value() -> None:
 
 
 def test_an_edit_that_reaches_its_target_transfers_all_of_its_attribute() -> None:
-    changes = measure_changes(make_predictions()["/monkey/all/mig_vis"].to_dataset())
+    changes = measure_changes(take_variant(make_predictions()[PLACE].to_dataset(), "mig_vis"))
     pose = changes["pose_transfer"].edit[0, :, :, 0]
     assert np.allclose(pose[:, 1], 0)
     assert np.isclose(pose[:, 0].mean(), 1)
@@ -121,7 +141,7 @@ def test_an_edit_that_reaches_its_target_transfers_all_of_its_attribute() -> Non
 
 
 def test_a_label_of_several_attributes_is_read_from_all_their_columns() -> None:
-    group = make_predictions()["/monkey/all/mig_vis"].to_dataset()
+    group = take_variant(make_predictions()[PLACE].to_dataset(), "mig_vis")
     group.attrs["attributes"] = ["view:yaw_deg", "unread:pitch_deg"]
     columns = locate_attributes(group)
     assert list(columns) == ["category", "pose", "view"]
@@ -141,3 +161,30 @@ def test_both_kinds_are_scored_from_one_store() -> None:
     scores, details = score_all(make_predictions(), OPTIONS)
     assert {"reconstruction", "edit_selectivity", "attribute_reading"} <= set(scores["task"])
     assert {"edits", "reconstructed_units"} <= set(details)
+
+
+def test_a_variant_without_edits_has_latents_only() -> None:
+    predictions = make_predictions()
+    group = predictions[PLACE].to_dataset()
+    latents = group.drop_dims("edited_variant")
+    both = xr.concat(
+        [latents, latents.assign_coords(variant=["standard_vae"])],
+        "variant",
+        data_vars="minimal",
+    )
+    edits = group[["synthesised_image", "reading", "control_reading"]]
+    predictions[PLACE] = xr.DataTree(xr.merge([both, edits], compat="override"))
+    fitted = {place.variant: one for place, one in iterate_variants(predictions, "group_latent")}
+    assert list(fitted) == ["mig_vis", "standard_vae"]
+    assert "reading" in fitted["mig_vis"]
+    assert "reading" not in fitted["standard_vae"]
+    edited = [place.variant for place, _ in iterate_variants(predictions, "synthesised_image")]
+    assert edited == ["mig_vis"]
+
+
+def test_intervals_are_over_references_and_seeds() -> None:
+    # Seeds that disagree make the interval wide, however alike the references are.
+    values = np.array([[0.0] * 50, [1.0] * 50])
+    apart = _summarise(values, OPTIONS)
+    assert (apart["ci_low"], apart["ci_high"]) == (0.0, 1.0)
+    assert apart["value"] == 0.5

@@ -6,7 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brainalign.errors import InputError
-from brainalign.responses.counts import count_spikes, number_repeats, subtract_baseline
+from brainalign.responses.counts import (
+    count_spikes,
+    count_trial_bins,
+    number_repeats,
+    subtract_baseline,
+)
 
 # Binary fractions of a second: sums are exact, so edges can be tested to the spike.
 _TIMES = st.integers(0, 640).map(lambda tick: tick / 64)
@@ -79,3 +84,21 @@ def test_a_constant_rate_has_no_evoked_response() -> None:
 def test_repeats_count_the_earlier_presentations(stimuli: list[str]) -> None:
     expected = [stimuli[:row].count(stimulus) for row, stimulus in enumerate(stimuli)]
     assert number_repeats(np.array(stimuli)).tolist() == expected
+
+
+def test_bins_of_trials_hold_their_start_and_not_their_end() -> None:
+    # 0.3 is 3 x 0.1 on paper only: edges are computed alike for all spikes.
+    times = np.array([0.0, 0.1, 0.1 + 2 * 0.1, 0.4, 5.0])
+    count = count_trial_bins([times], np.array([0.1]), 0.1, 3)
+    assert count[0, 0].tolist() == [1, 0, 1]
+
+
+def test_bins_in_one_pass_equal_those_that_are_searched_one_by_one() -> None:
+    generator = np.random.default_rng(0)
+    trains = [np.sort(generator.uniform(0, 20, size)) for size in (0, 1, 400)]
+    onset = generator.uniform(-1, 20, 30)
+    searched = [
+        [count_spikes(trains, onset + 0.05 * place, (0.0, 50.0)) for place in range(8)],
+    ]
+    expected = np.array(searched[0]).transpose(2, 1, 0)
+    np.testing.assert_array_equal(count_trial_bins(trains, onset, 0.05, 8), expected)

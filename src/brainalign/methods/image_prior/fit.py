@@ -14,6 +14,7 @@ from brainalign.methods.image_prior.attributes import (
     list_attribute_factors,
     read_stimulus_attributes,
 )
+from brainalign.methods.image_prior.condition import ConditionTable, encode_table
 from brainalign.methods.image_prior.folder import ImagePrior
 from brainalign.methods.image_prior.images import prepare_images
 from brainalign.methods.image_prior.network import NoiseModel
@@ -28,7 +29,7 @@ from brainalign.methods.image_prior.sampling import estimate_clean
 from brainalign.methods.image_prior.schedule import compute_alpha_bar
 from brainalign.methods.image_prior.training import train_prior
 from brainalign.stimuli.read import read_splits
-from brainalign.stores.read import open_store
+from brainalign.stores.read import open_store, take_rows
 from brainalign.training.device import resolve_device
 from brainalign.training.progress import ProgressReport
 from brainalign.training.randomness import derive_seed
@@ -79,7 +80,7 @@ def fit_prior(
     rows = {name: known.locate(splits.list_stimuli(0, name)) for name in SPLITS}
     images = {
         name: prepare_images(
-            store.variables["image"].isel(stimulus=chosen).values,
+            take_rows(store.variables["image"], chosen),
             options.image_size,
             options.n_channels,
         )
@@ -89,19 +90,24 @@ def fit_prior(
     for name in ("train", "validation"):
         if name not in images:
             raise InputError(f"no stimulus in the {name} split", where=stimuli)
+    factors = list_attribute_factors(options.attributes, known)
+    categories, tables, mean, sd = _standardise_attributes(known, factors, rows)
+    symmetry = _describe_symmetry(options, factors, mean, sd)
+    condition = None
+    if options.condition == "attributes":
+        condition = _make_conditions(tables, len(categories), symmetry, stimuli)
     predictor, history = train_prior(
         images["train"],
         images["validation"],
         options,
         seed=seed,
+        condition=condition,
         device=device,
         scratch=scratch,
         report=ProgressReport("image prior"),
     )
     target = resolve_device(device)
     model = NoiseModel(predictor.to(target), compute_alpha_bar(options.n_levels), options.precision)
-    factors = list_attribute_factors(options.attributes, known)
-    categories, tables, mean, sd = _standardise_attributes(known, factors, rows)
     versions = estimate_versions(model, images["train"], options.n_estimates, 1.0, seed, target)
     reader = train_reader(
         versions,
@@ -109,7 +115,7 @@ def fit_prior(
         images["validation"],
         tables["validation"],
         len(categories),
-        symmetry=_describe_symmetry(options, factors, mean, sd),
+        symmetry=symmetry,
         epochs=options.reader_epochs,
         seed=seed,
         device=device,
@@ -179,6 +185,20 @@ def estimate_versions(
             estimates[rows] = estimate.float().cpu().numpy()
         versions.append(estimates)
     return np.stack(versions)
+
+
+def _make_conditions(
+    tables: dict[str, AttributeTable], n_categories: int, symmetry: ImageSymmetry, where: Path
+) -> ConditionTable:
+    """Lay out what a conditional prior is told of training and held-out images."""
+    told = {name: encode_table(tables[name], n_categories) for name in ("train", "validation")}
+    if not told["train"].any():
+        raise InputError(
+            "a conditional prior needs stimuli with a category or factors",
+            where=where,
+            remedy="Set condition: none, or describe the stimuli.",
+        )
+    return ConditionTable(told["train"], told["validation"], n_categories, symmetry.mirror)
 
 
 def _describe_symmetry(

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from brainalign.methods.image_prior.attributes import StimulusAttributes
+from brainalign.methods.image_prior.condition import count_condition
 from brainalign.methods.image_prior.images import prepare_images
 from brainalign.methods.image_prior.network import NoiseModel, NoisePredictor
 from brainalign.methods.image_prior.options import CATEGORY, ImagePriorOptions, read_prior_options
@@ -69,6 +71,34 @@ class ImagePrior:
         """Turn stimuli into what the prior sees; see `prepare_images`."""
         return prepare_images(image, self.options.image_size, self.options.n_channels)
 
+    @property
+    def n_categories(self) -> int:
+        """Number of categories that it knows."""
+        return len(self.categories)
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether it can be told what an image shows."""
+        return self.options.condition != "none"
+
+    def standardise(
+        self, known: StimulusAttributes, stimulus: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Give what is known of stimuli in the prior's own numbers.
+
+        Returns
+        -------
+        category : array of shape (n_stimuli,), int64
+            -1 where unknown.
+        factor : array of shape (n_stimuli, n_factors), float64
+            NaN where unknown.
+        """
+        rows = known.locate(stimulus)
+        number = {name: place for place, name in enumerate(self.categories)}
+        category = np.array([number.get(str(name), -1) for name in known.category[rows]])
+        factor = known.take_factors([name for _, name in self.factors])[rows]
+        return category.astype(np.int64), (factor - self.factor_mean) / self.factor_sd
+
     def list_reading_columns(self) -> list[tuple[str, str]]:
         """List attribute and name of each column of a reading."""
         return [(CATEGORY, name) for name in self.categories] + list(self.factors)
@@ -111,7 +141,10 @@ def read_prior(folder: Path) -> ImagePrior:
     factors = [(str(attribute), str(name)) for attribute, name in description["factors"]]
     # Weights are overwritten at once; no draw may depend on or change the caller's generator.
     with isolate_torch_randomness(0):
-        predictor = NoisePredictor(options)
+        n_condition = (
+            count_condition(len(categories), len(factors)) if options.condition != "none" else 0
+        )
+        predictor = NoisePredictor(options, n_condition)
         reader = AttributeReader(options.n_channels, len(categories), len(factors))
     _put_weights(predictor, select_weights(weights, "predictor/"), folder)
     _put_weights(reader, select_weights(weights, "reader/"), folder)

@@ -20,9 +20,11 @@ class NoisePredictor(nn.Module):
     ----------
     options : ImagePriorOptions
         Shape of the network.
+    n_condition : int
+        Numbers that a conditional model is told of an image; 0 for an unconditional one.
     """
 
-    def __init__(self, options: ImagePriorOptions) -> None:
+    def __init__(self, options: ImagePriorOptions, n_condition: int = 0) -> None:
         super().__init__()
         # Takes seconds to import; whoever only reads options need not wait.
         from diffusers import UNet2DModel
@@ -30,6 +32,7 @@ class NoisePredictor(nn.Module):
         self.patch_size = options.patch_size
         width = options.n_channels * options.patch_size**2
         attends = options.attention_blocks
+        self.n_condition = n_condition
         self.network: Any = UNet2DModel(
             sample_size=options.image_size // options.patch_size,
             in_channels=width,
@@ -39,9 +42,18 @@ class NoisePredictor(nn.Module):
             down_block_types=tuple(_name_blocks("Down", attends)),
             up_block_types=tuple(_name_blocks("Up", attends[::-1])),
             norm_num_groups=options.norm_groups,
+            class_embed_type="identity" if n_condition else None,
         )
+        if n_condition:
+            # As wide as the embedding of the level, to which the network adds it.
+            embedded = 4 * options.block_channels[0]
+            self.condition = nn.Sequential(
+                nn.Linear(n_condition, embedded), nn.SiLU(), nn.Linear(embedded, embedded)
+            )
 
-    def forward(self, image: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    def forward(
+        self, image: torch.Tensor, index: torch.Tensor, condition: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Predict the noise.
 
         Parameters
@@ -50,6 +62,9 @@ class NoisePredictor(nn.Module):
             Noisy images.
         index : tensor of shape (n_images,), int64
             Noise level less one.
+        condition : tensor of shape (n_images, n_condition), optional
+            What a conditional model is told, see
+            `brainalign.methods.image_prior.condition.encode_condition`; None: nothing.
 
         Returns
         -------
@@ -64,7 +79,11 @@ class NoisePredictor(nn.Module):
                 found=tuple(image.shape[-2:]),
             )
         patched = pixel_unshuffle(image, self.patch_size)
-        return pixel_shuffle(self.network(patched, index).sample, self.patch_size)
+        told = None
+        if self.n_condition:
+            nothing = image.new_zeros(len(image), self.n_condition)
+            told = self.condition(nothing if condition is None else condition)
+        return pixel_shuffle(self.network(patched, index, told).sample, self.patch_size)
 
 
 class NoiseModel:
@@ -88,7 +107,9 @@ class NoiseModel:
         """Number of noise levels T."""
         return len(self.alpha_bar) - 1
 
-    def predict(self, image: torch.Tensor, level: int) -> torch.Tensor:
+    def predict(
+        self, image: torch.Tensor, level: int, condition: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Predict the noise of images that lie at one level.
 
         Parameters
@@ -97,10 +118,13 @@ class NoiseModel:
             Noisy images.
         level : int
             From 1 to T; the network's index is one less.
+        condition : tensor of shape (n_images, n_condition), optional
+            What a conditional model is told; None: nothing.
         """
         index = torch.full((len(image),), level - 1, dtype=torch.int64, device=image.device)
         with torch.autocast(image.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            noise = self.predictor(image, index)
+            told = () if condition is None else (condition,)
+            noise = self.predictor(image, index, *told)
         return noise.to(image.dtype)
 
 

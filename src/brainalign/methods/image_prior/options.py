@@ -109,6 +109,17 @@ class ImagePriorOptions(TrainingOptions):
         default=1.0, gt=0, description="Largest norm of the gradient; null: never clipped."
     )
     weight_decay: float = Field(default=0.0, ge=0, description="Decoupled weight decay of AdamW.")
+    condition: Literal["none", "attributes"] = Field(
+        "none",
+        description="What the model is told of an image: nothing, or its category and the factors "
+        "of `attributes`. Such a model guides itself (classifier-free attribute editing).",
+    )
+    condition_dropout: float = Field(
+        0.2,
+        gt=0,
+        lt=1,
+        description="Share of training images of which a conditional model is told nothing.",
+    )
     attributes: dict[str, list[str]] = Field(
         DEFAULT_ATTRIBUTES,
         description="Attributes that are read from images, and the numeric factors of the stimuli "
@@ -205,6 +216,12 @@ class EditingOptions(Options):
         "free",
         description="Whether the gradient passes the network: free takes the predicted noise as "
         "a constant, full differentiates it too, at about three times the cost.",
+    )
+    attribute_weight: float = Field(
+        3.0,
+        ge=0,
+        description="Weight of classifier-free guidance on the difference of the noises that a "
+        "conditional prior predicts for the attributes of the moved and of the own latents.",
     )
     last_guided_level: float = Field(
         0.0,

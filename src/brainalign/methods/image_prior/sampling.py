@@ -135,22 +135,82 @@ def denoise_images(
             plain, gradient = _differentiate(model, image, int(here), objective, options.jacobian)
             noise, push = _guide(plain, gradient, now, weight, options)
             pushes.append(push)
-            clean = (image - np.sqrt(1 - now) * noise) / np.sqrt(now)
-            if clip:
-                unguided = (image - np.sqrt(1 - now) * plain) / np.sqrt(now)
-                # What the prior itself estimates stays as it is: without guidance the way back
-                # must be the way there.
-                clean = clean.clamp(unguided.clamp(max=-1), unguided.clamp(min=1))
-                # The noise must agree with the clipped image: else a strong push that was cut off
-                # in the image stays in the noise and comes back with the opposite sign.
-                noise = (image - np.sqrt(now) * clean) / np.sqrt(1 - now)
         else:
             with torch.no_grad():
-                noise = model.predict(image, int(here))
+                plain = noise = model.predict(image, int(here))
             pushes.append(0.0)
-            clean = (image - np.sqrt(1 - now) * noise) / np.sqrt(now)
-        image = np.sqrt(next_) * clean + np.sqrt(1 - next_) * noise
+        image = _step_down(image, plain, noise, now, next_, clip=clip and guided)
     return Trajectory(image, np.array(pushes))
+
+
+@torch.no_grad()
+def denoise_by_condition(
+    model: NoiseModel,
+    image: torch.Tensor,
+    level: int,
+    options: EditingOptions,
+    condition: torch.Tensor,
+    origin: torch.Tensor,
+) -> torch.Tensor:
+    """Carry images back to clean ones from what they are to what they shall be.
+
+    Parameters
+    ----------
+    model : NoiseModel
+        A conditional prior.
+    image : tensor of shape (n_images, n_channels, y, x)
+        At the level.
+    level : int
+        Where the images are.
+    options : EditingOptions
+        Steps and `attribute_weight`.
+    condition, origin : tensor of shape (n_images, n_condition)
+        What the images shall show, and what they show.
+
+    Returns
+    -------
+    image : tensor of the shape of `image`
+        Without clipping between -1 and 1 where the prior itself leaves that range.
+
+    Notes
+    -----
+    Classifier-free guidance (Ho and Salimans 2022) along a difference of conditions: what both
+    have in common cancels, so that an edit to what the image is already is the plain way back.
+    """
+    visited = choose_levels(level, options.n_steps)[::-1]
+    for here, below in pairwise(visited):
+        now, next_ = float(model.alpha_bar[here]), float(model.alpha_bar[below])
+        plain = noise = model.predict(image, int(here))
+        guided = here > options.last_guided_level * model.n_levels
+        if guided:
+            wanted, present = (
+                model.predict(image, int(here), told) for told in (condition, origin)
+            )
+            noise = plain + options.attribute_weight * (wanted - present)
+        image = _step_down(image, plain, noise, now, next_, clip=guided)
+    return image
+
+
+def _step_down(
+    image: torch.Tensor,
+    plain: torch.Tensor,
+    noise: torch.Tensor,
+    now: float,
+    next_: float,
+    *,
+    clip: bool,
+) -> torch.Tensor:
+    """Take one DDIM step with the guided noise, which may not push out of the range of images."""
+    clean = (image - np.sqrt(1 - now) * noise) / np.sqrt(now)
+    if clip:
+        unguided = (image - np.sqrt(1 - now) * plain) / np.sqrt(now)
+        # What the prior itself estimates stays as it is: without guidance the way back must be
+        # the way there.
+        clean = clean.clamp(unguided.clamp(max=-1), unguided.clamp(min=1))
+        # The noise must agree with the clipped image: else a strong push that was cut off in the
+        # image stays in the noise and comes back with the opposite sign.
+        noise = (image - np.sqrt(now) * clean) / np.sqrt(1 - now)
+    return np.sqrt(next_) * clean + np.sqrt(1 - next_) * noise
 
 
 @torch.no_grad()

@@ -13,14 +13,15 @@ from brainalign.methods.image_prior.network import NoiseModel
 from brainalign.methods.image_prior.options import EditingOptions
 from brainalign.methods.image_prior.sampling import Objective, denoise_images, invert_images
 from brainalign.methods.mig_vis.critic import GroupCritics
-from brainalign.methods.mig_vis.moves import find_off_support, move_group, shuffle_rows
+from brainalign.methods.mig_vis.moves import plan_moves, shuffle_rows
 from brainalign.training.randomness import derive_seed, isolate_torch_randomness
 
 CONTROLS = ("no_guidance", "own_latent", "shuffled_latents", "random_critic")
 """Round trip without guidance; towards the own latent; towards the moved latent of another
 reference; towards the moved latent with a critic whose weights are random."""
 
-_CHUNK = 64
+CHUNK = 64
+"""Images that are denoised together; bounds memory."""
 
 
 @dataclass(frozen=True)
@@ -168,33 +169,6 @@ class Guide:
         return (regressed / self.spread[columns] * direction / length).sum(dim=1)
 
 
-def plan_edits(
-    latent: np.ndarray,
-    target: np.ndarray,
-    training: np.ndarray,
-    groups: Sequence[slice],
-    move: str,
-    strengths: Sequence[float],
-) -> tuple[np.ndarray, np.ndarray]:
-    """Move the latents of all references along all groups with all strengths.
-
-    Returns
-    -------
-    moved : array of shape (n_references, n_groups, n_strengths, n_latents), float32
-        Moved latents.
-    off_support : array of shape (n_references, n_groups, n_strengths), bool
-        See `find_off_support`.
-    """
-    moved = np.empty((len(latent), len(groups), len(strengths), latent.shape[1]), dtype=np.float32)
-    off = np.zeros(moved.shape[:3], dtype=bool)
-    for number, group in enumerate(groups):
-        for place, strength in enumerate(strengths):
-            one = move_group(latent, group, strength, move, target=target, training=training)
-            moved[:, number, place] = one
-            off[:, number, place] = find_off_support(one, group, training)
-    return moved, off
-
-
 def edit_images(
     model: NoiseModel,
     critics: GroupCritics,
@@ -247,7 +221,7 @@ def edit_images(
     """
     groups = critics.groups
     generator = np.random.default_rng(derive_seed(seed, "edits"))
-    moved, off = plan_edits(latent, target, training, groups, move, strengths)
+    moved, off = plan_moves(latent, target, training, groups, move, strengths)
     drawn = generator.choice(len(training), size=min(n_negatives, len(training)), replace=False)
     guide = Guide(critics.to(device), training[drawn], kind)
     n_references, n_groups, n_strengths = moved.shape[:3]
@@ -299,7 +273,7 @@ def _sample(
     row, group = (
         torch.from_numpy(array).to(start.device) for array in (request.row, request.group)
     )
-    for part in torch.arange(len(row), device=start.device).split(_CHUNK):
+    for part in torch.arange(len(row), device=start.device).split(CHUNK):
         objective = guide.make_objective(group[part], wanted[part], origin[row[part]])
         made.append(
             _to_array(denoise_images(model, start[row[part]], level, options, objective).image)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,12 @@ from brainalign.methods.image_prior.folder import ImagePrior, read_prior
 from brainalign.methods.mig_vis.arrays import GroupLabel, make_labels
 from brainalign.methods.mig_vis.critic import GroupCritics, train_critics
 from brainalign.methods.mig_vis.model import MIGVis
-from brainalign.methods.mig_vis.options import GroupVAEOptions, MIGVisOptions
+from brainalign.methods.mig_vis.options import (
+    CLASSIFIER_FREE,
+    WITHOUT_CRITIC,
+    GroupVAEOptions,
+    MIGVisOptions,
+)
 from brainalign.methods.mig_vis.predictions import FittedPart, compose_part
 from brainalign.methods.mig_vis.reading import (
     GroupExperiment,
@@ -29,6 +35,7 @@ from brainalign.methods.weights import Weights, prefix_weights, select_weights
 from brainalign.training.randomness import derive_seed, isolate_torch_randomness
 
 FULL = "full"
+ALL_VARIANTS = "variants"
 _OBJECTIVES: dict[str, dict[str, float | str]] = {
     FULL: {},
     "standard_vae": {"label_weight": 0.0, "penalty": "none"},
@@ -121,7 +128,7 @@ def predict_experiment(job: ExperimentJob, fitted: FittedExperiment) -> xr.DataT
     Returns
     -------
     predictions : xarray.DataTree
-        Groups ``/{subject}/{area}/{variant}``.
+        Groups ``/{subject}/{area}/variants``, in which variants are a dimension.
 
     Raises
     ------
@@ -131,6 +138,7 @@ def predict_experiment(job: ExperimentJob, fitted: FittedExperiment) -> xr.DataT
     options = MIGVisOptions.model_validate(fitted.description["options"])
     experiment = _read(job, options)
     prior = _read_prior(job, options)
+    conditional = None if prior is None else _read_conditional_prior(job, options, prior)
     groups: dict[str, xr.Dataset] = {}
     for part in experiment.parts:
         if fitted.description["units"].get(f"{part.subject}/{part.area}") != part.unit.tolist():
@@ -140,14 +148,30 @@ def predict_experiment(job: ExperimentJob, fitted: FittedExperiment) -> xr.DataT
             )
         workshop = None
         if prior is not None and _is_edited(options, part):
-            workshop = open_workshop(prior, job, options, experiment, part)
-        for variant in options.variants:
-            fits = [
-                _restore(job, options, fitted, part, seed, variant, workshop)
-                for seed in fitted.description["seeds"]
+            workshop = open_workshop(prior, job, options, experiment, part, conditional)
+        seeds = fitted.description["seeds"]
+        latents = {
+            (objective, seed): _restore_latents(options, fitted, part, seed, objective)
+            for objective in dict.fromkeys(map(choose_objective, options.variants))
+            for seed in seeds
+        }
+        fits = {
+            variant: [
+                _complete(
+                    job,
+                    options,
+                    fitted,
+                    name_part(part, seed, choose_objective(variant)),
+                    latents[choose_objective(variant), seed],
+                    variant,
+                    workshop,
+                )
+                for seed in seeds
             ]
-            path = f"/{part.subject}/{part.area}/{variant}"
-            groups[path] = compose_part(experiment, part, options, variant, fits, workshop)
+            for variant in options.variants
+        }
+        path = f"/{part.subject}/{part.area}/{ALL_VARIANTS}"
+        groups[path] = compose_part(experiment, part, options, fits, workshop)
     return xr.DataTree.from_dict({"/": xr.Dataset(), **groups})
 
 
@@ -178,6 +202,36 @@ def _read_prior(job: ExperimentJob, options: MIGVisOptions) -> ImagePrior | None
     return read_prior(job.prior)
 
 
+def _read_conditional_prior(
+    job: ExperimentJob, options: MIGVisOptions, prior: ImagePrior
+) -> ImagePrior | None:
+    if CLASSIFIER_FREE not in options.list_edited():
+        return None
+    if job.conditional_prior is None:
+        raise InputError(
+            f"the method asks for the conditional prior '{options.conditional_prior}'",
+            where=job.method,
+            remedy=f"Give its folder as --conditional, or leave out the variant {CLASSIFIER_FREE}.",
+        )
+    conditional = read_prior(job.conditional_prior)
+    if not conditional.is_conditional:
+        raise InputError(
+            f"the prior '{options.conditional_prior}' is told nothing of images",
+            where=job.conditional_prior,
+            expected="condition: attributes",
+            found="condition: none",
+        )
+    shapes = [(one.options.image_size, one.options.n_channels) for one in (prior, conditional)]
+    if shapes[0] != shapes[1]:
+        raise InputError(
+            "the conditional prior sees images of another size than the image prior",
+            where=job.conditional_prior,
+            expected=f"{shapes[0][0]} pixels, {shapes[0][1]} channels",
+            found=f"{shapes[1][0]} pixels, {shapes[1][1]} channels",
+        )
+    return conditional
+
+
 def _is_edited(options: MIGVisOptions, part: RecordedGroup) -> bool:
     return options.subjects is None or part.subject in options.subjects
 
@@ -187,7 +241,7 @@ def _list_edited_seeds(job: ExperimentJob, options: MIGVisOptions) -> list[int]:
 
 
 def _needs_critic(options: MIGVisOptions, objective: str) -> bool:
-    guided = [name for name in options.list_edited() if name != "traversal"]
+    guided = [name for name in options.list_edited() if name not in WITHOUT_CRITIC]
     return objective in map(choose_objective, guided)
 
 
@@ -286,31 +340,40 @@ def _fit_critics(
     )
 
 
-def _restore(
-    job: ExperimentJob,
+def _restore_latents(
     options: MIGVisOptions,
     fitted: FittedExperiment,
     part: RecordedGroup,
     seed: int,
+    objective: str,
+) -> FittedPart:
+    """Make the fitted latents of one seed again; variants share them."""
+    model = MIGVis(make_vae_options(options.vae, objective), options.slice_groups())
+    name = name_part(part, seed, objective)
+    model.set_weights(select_weights(fitted.weights, f"{name}latents/"))
+    return FittedPart(seed, model, model.encode(part.table), None)
+
+
+def _complete(
+    job: ExperimentJob,
+    options: MIGVisOptions,
+    fitted: FittedExperiment,
+    name: str,
+    part: FittedPart,
     variant: str,
     workshop: Workshop | None,
 ) -> FittedPart:
-    """Make the fitted latents and critics of one seed again, and the edits of its variant."""
-    objective = choose_objective(variant)
-    name = name_part(part, seed, objective)
-    model = MIGVis(make_vae_options(options.vae, objective), options.slice_groups())
-    model.set_weights(select_weights(fitted.weights, f"{name}latents/"))
-    latents = model.encode(part.table)
-    edits = None
-    is_edited = seed in _list_edited_seeds(job, options) and variant in options.list_edited()
-    if workshop is not None and is_edited:
-        critics = None
-        if variant != "traversal":
-            critics = _restore_critics(
-                options, workshop, select_weights(fitted.weights, f"{name}critics/")
-            )
-        edits = workshop.make_edits(variant, latents, critics, seed)
-    return FittedPart(seed, model, latents, edits)
+    """Add the edits of one variant to fitted latents, where they are made."""
+    is_edited = part.seed in _list_edited_seeds(job, options) and variant in options.list_edited()
+    if workshop is None or not is_edited:
+        return part
+    critics = None
+    if variant not in WITHOUT_CRITIC:
+        critics = _restore_critics(
+            options, workshop, select_weights(fitted.weights, f"{name}critics/")
+        )
+    edits = workshop.make_edits(variant, part.latents, critics, part.seed)
+    return dataclasses.replace(part, edits=edits)
 
 
 def _restore_critics(options: MIGVisOptions, workshop: Workshop, weights: Weights) -> GroupCritics:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 _SUPPORT_QUANTILE = 0.999
@@ -82,6 +84,33 @@ def find_off_support(moved: np.ndarray, group: slice, training: np.ndarray) -> n
 
     limit = np.quantile(measure(centred), _SUPPORT_QUANTILE)
     return measure(moved[:, group] - centre) > limit
+
+
+def plan_moves(
+    latent: np.ndarray,
+    target: np.ndarray,
+    training: np.ndarray,
+    groups: Sequence[slice],
+    move: str,
+    strengths: Sequence[float],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Move the latents of all references along all groups with all strengths.
+
+    Returns
+    -------
+    moved : array of shape (n_references, n_groups, n_strengths, n_latents), float32
+        Moved latents.
+    off_support : array of shape (n_references, n_groups, n_strengths), bool
+        See `find_off_support`.
+    """
+    moved = np.empty((len(latent), len(groups), len(strengths), latent.shape[1]), dtype=np.float32)
+    off = np.zeros(moved.shape[:3], dtype=bool)
+    for number, group in enumerate(groups):
+        for place, strength in enumerate(strengths):
+            one = move_group(latent, group, strength, move, target=target, training=training)
+            moved[:, number, place] = one
+            off[:, number, place] = find_off_support(one, group, training)
+    return moved, off
 
 
 def choose_references(

@@ -24,8 +24,12 @@ Variant = Literal[
     "likelihood",
     "activation",
     "traversal",
+    "classifier_free",
 ]
-"""The method and its baselines: three fits of the latents, three other ways of making images."""
+"""The method and its baselines: three fits of the latents, four other ways of making images."""
+
+CLASSIFIER_FREE = "classifier_free"
+WITHOUT_CRITIC = ("traversal", CLASSIFIER_FREE)
 
 DEFAULT_LABELS: dict[str, list[str]] = {
     **DEFAULT_ATTRIBUTES,
@@ -88,10 +92,13 @@ class GroupVAEOptions(TrainingOptions):
         description="Of responses: squared error of z-scored means over repeats, or Poisson "
         "counts per presentation.",
     )
-    sessions: Literal["pooled", "stitched"] = Field(
+    sessions: Literal["pooled", "stitched", "pseudo_trials"] = Field(
         "pooled",
         description="Pooled: means over all sessions; stitched: one row per stimulus and session, "
-        "each session with its own first and last layer around one shared trunk.",
+        "each session with its own first and last layer around one shared trunk; pseudo_trials: "
+        "one row per stimulus and repeat, which joins the n-th repeats of all sessions. Of every "
+        "five pseudo-trials of a stimulus three train, one validates and one tests: for few "
+        "stimuli that were shown often.",
     )
     label_weight: float = Field(
         0.5, ge=0, description="Weight lambda_s of the weak labels; 0 for no supervision."
@@ -155,7 +162,7 @@ class MIGVisOptions(Options):
     """Grouped latents of responses, and images edited along each group."""
 
     requirements: ClassVar[Requirements] = Requirements(
-        design="images", subjects="one", predictions=("image",)
+        design="images", subjects="one", predictions=("image",), needs_backbone=False
     )
 
     preset: Literal["small", "paper"] = Field(
@@ -164,6 +171,10 @@ class MIGVisOptions(Options):
     image_prior: str | None = Field(
         None,
         description="Image prior of `image_priors`; null: latents and read-outs without images.",
+    )
+    conditional_prior: str | None = Field(
+        None,
+        description="Image prior with `condition: attributes`, for the variant classifier_free.",
     )
     variants: list[Variant] = Field(
         [
@@ -179,7 +190,8 @@ class MIGVisOptions(Options):
         description="The method and the baselines that are run: standard_vae (neither labels nor "
         "penalty), no_supervision, no_penalty; likelihood (guidance by a regression from images to "
         "latents), activation (along a linear read-out of the group), traversal (decoder from "
-        "latents to pixels, no diffusion).",
+        "latents to pixels, no diffusion), classifier_free (what moved latents say of attributes, "
+        "told to a conditional prior; asks for `conditional_prior`, and is none of the default).",
     )
     edited_variants: list[Variant] | None = Field(
         None, description="Variants whose images are made; null: all."
@@ -240,6 +252,9 @@ class MIGVisOptions(Options):
     @model_validator(mode="after")
     def _check_labels(self) -> MIGVisOptions:
         known = {CATEGORY, *self.attributes}
+        edits_images = self.image_prior is not None and CLASSIFIER_FREE in self.list_edited()
+        if edits_images and self.conditional_prior is None:
+            raise ValueError(f"the variant {CLASSIFIER_FREE} needs a conditional_prior")
         for group in self.groups:
             if group.label is not None and group.label not in known:
                 raise ValueError(f"label '{group.label}' is none of {', '.join(sorted(known))}")

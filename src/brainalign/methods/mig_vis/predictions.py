@@ -1,8 +1,8 @@
-"""Lay out latents, reconstructions and edits of one subject and variant."""
+"""Lay out latents, reconstructions and edits of one subject, all variants together."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,11 +42,10 @@ def compose_part(
     experiment: GroupExperiment,
     part: RecordedGroup,
     options: MIGVisOptions,
-    variant: str,
-    fits: Sequence[FittedPart],
+    fits: Mapping[str, Sequence[FittedPart]],
     workshop: Workshop | None,
 ) -> xr.Dataset:
-    """Lay out all seeds of one subject, area and variant.
+    """Lay out all variants and seeds of one subject and area.
 
     Parameters
     ----------
@@ -56,17 +55,16 @@ def compose_part(
         The responses.
     options : MIGVisOptions
         Groups and moves.
-    variant : str
-        Name of the variant.
-    fits : sequence of FittedPart
-        One per seed.
+    fits : mapping of str to sequence of FittedPart
+        By variant, one per seed.
     workshop : Workshop or None
         References, where images are made.
 
     Returns
     -------
     predictions : xarray.Dataset
-        One group of a prediction store.
+        One group of a prediction store. Variants are a dimension and no groups: what they share is
+        written once, and the store stays at tens of files.
     """
     stimulus, row = np.unique(part.table.stimulus, return_inverse=True)
     known = experiment.known
@@ -76,17 +74,15 @@ def compose_part(
     names = options.name_groups()
     variables: dict[str, tuple[tuple[str, ...], np.ndarray]] = {
         "group_latent": (
-            ("seed", "stimulus", "latent"),
-            np.stack([_average(fit.latents.mean, row) for fit in fits]),
+            ("variant", "seed", "stimulus", "latent"),
+            _stack(fits, lambda fit: _average(fit.latents.mean, row)),
         ),
         "observed_response": (("stimulus", "unit"), _average(part.table.response, row)),
         "reconstructed_response": (
-            ("seed", "stimulus", "unit"),
-            np.stack(
-                [
-                    _average(fit.model.decode(fit.latents.mean, part.table.session), row)
-                    for fit in fits
-                ]
+            ("variant", "seed", "stimulus", "unit"),
+            _stack(
+                fits,
+                lambda fit: _average(fit.model.decode(fit.latents.mean, part.table.session), row),
             ),
         ),
         "unit_ceiling": (("unit",), part.ceiling),
@@ -96,7 +92,8 @@ def compose_part(
     dataset = xr.Dataset(
         variables,
         coords={
-            "seed": [fit.seed for fit in fits],
+            "variant": list(fits),
+            "seed": [fit.seed for fit in next(iter(fits.values()))],
             "stimulus": stimulus,
             "unit": part.unit,
             "fold": ("stimulus", np.full(len(stimulus), FOLD, dtype=np.int32)),
@@ -111,9 +108,9 @@ def compose_part(
             "group": names,
         },
         attrs={
-            "variant": variant,
             "move": options.move,
             "likelihood": options.vae.likelihood,
+            "sessions": options.vae.sessions,
             "attributes": [
                 f"{name}:{factor}"
                 for name, factors in options.attributes.items()
@@ -125,56 +122,68 @@ def compose_part(
     if known.factor_name:
         dataset = dataset.assign_coords(factor_name=list(known.factor_name))
         dataset["factor"] = (("stimulus", "factor_name"), known.factor[place])
-    edits = {fit.seed: fit.edits for fit in fits if fit.edits is not None}
+    edits = {
+        variant: {fit.seed: fit.edits for fit in own if fit.edits is not None}
+        for variant, own in fits.items()
+    }
+    edits = {variant: own for variant, own in edits.items() if own}
     if workshop is not None and edits:
         dataset = _add_edits(dataset, edits, workshop)
     _describe(dataset)
     return dataset
 
 
-def _add_edits(dataset: xr.Dataset, edits: dict[int, ReadEdits], workshop: Workshop) -> xr.Dataset:
+def _stack(
+    fits: Mapping[str, Sequence[FittedPart]], measure: Callable[[FittedPart], np.ndarray]
+) -> np.ndarray:
+    """Measure every fit; variants that share their fits are measured once."""
+    measured: dict[int, np.ndarray] = {}
+    for own in fits.values():
+        for fit in own:
+            if id(fit.latents) not in measured:
+                measured[id(fit.latents)] = measure(fit)
+    return np.stack([np.stack([measured[id(fit.latents)] for fit in own]) for own in fits.values()])
+
+
+def _add_edits(
+    dataset: xr.Dataset, edits: Mapping[str, Mapping[int, ReadEdits]], workshop: Workshop
+) -> xr.Dataset:
     columns = workshop.prior.list_reading_columns()
     pixels = ("y", "x", "channel")
+    made, controls = ("edited_variant", "edited_seed"), ("control", "reference", "group")
+    moved = (*made, "reference", "group", "strength")
+
+    def stack(take: Callable[[ReadEdits], np.ndarray]) -> np.ndarray:
+        return np.stack([np.stack([take(one) for one in own.values()]) for own in edits.values()])
+
     arrays: dict[str, tuple[tuple[str, ...], np.ndarray]] = {
-        "synthesised_image": (
-            ("edited_seed", "reference", "group", "strength", *pixels),
-            to_pixels(np.stack([one.edits.image for one in edits.values()])),
-        ),
+        "synthesised_image": ((*moved, *pixels), stack(lambda one: to_pixels(one.edits.image))),
         "control_image": (
-            ("edited_seed", "control", "reference", "group", *pixels),
-            to_pixels(np.stack([one.edits.control for one in edits.values()])),
+            (*made, *controls, *pixels),
+            stack(lambda one: to_pixels(one.edits.control)),
         ),
         "reference_image": (("reference", *pixels), to_pixels(workshop.image)),
         "target_image": (("reference", *pixels), to_pixels(workshop.target_image)),
-        "moved_latent": (
-            ("edited_seed", "reference", "group", "strength", "latent"),
-            np.stack([one.edits.moved_latent for one in edits.values()]),
-        ),
-        "off_support": (
-            ("edited_seed", "reference", "group", "strength"),
-            np.stack([one.edits.off_support for one in edits.values()]),
-        ),
-        "reading": (
-            ("edited_seed", "reference", "group", "strength", "reading_column"),
-            np.stack([one.reading for one in edits.values()]),
-        ),
+        "moved_latent": ((*moved, "latent"), stack(lambda one: one.edits.moved_latent)),
+        "off_support": (moved, stack(lambda one: one.edits.off_support)),
+        "reading": ((*moved, "reading_column"), stack(lambda one: one.reading)),
         "control_reading": (
-            ("edited_seed", "control", "reference", "group", "reading_column"),
-            np.stack([one.control_reading for one in edits.values()]),
+            (*made, *controls, "reading_column"),
+            stack(lambda one: one.control_reading),
         ),
         "reference_reading": (("reference", "reading_column"), workshop.read(workshop.image)),
         "target_reading": (("reference", "reading_column"), workshop.read(workshop.target_image)),
         "reading_quality": (("reading_column",), _list_quality(workshop, columns)),
     }
     return dataset.assign(arrays).assign_coords(
-        edited_seed=list(edits),
+        edited_variant=list(edits),
+        edited_seed=list(next(iter(edits.values()))),
         reference=("reference", workshop.stimulus),
         target=("reference", workshop.target),
         strength=("strength", np.asarray(workshop.options.strengths, dtype=np.float64)),
         control=("control", np.array(CONTROLS)),
         attribute=("reading_column", np.array([attribute for attribute, _ in columns])),
         reading_name=("reading_column", np.array([name for _, name in columns])),
-        channel=["red", "green", "blue"],
     )
 
 
@@ -190,7 +199,7 @@ def _list_quality(workshop: Workshop, columns: list[tuple[str, str]]) -> np.ndar
 
 
 def _measure_likelihood(
-    part: RecordedGroup, fits: Sequence[FittedPart], row: np.ndarray
+    part: RecordedGroup, fits: Mapping[str, Sequence[FittedPart]], row: np.ndarray
 ) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
     """Gain in log likelihood over the mean rate of training, and spikes, per stimulus."""
     table = part.table
@@ -199,13 +208,14 @@ def _measure_likelihood(
     rate = count[training].sum(axis=0) / np.maximum(table.n_repeats[training].sum(axis=0), 1)
     # A unit without a training spike would have an infinite loss under its mean rate.
     rate = np.maximum(rate, 1e-6)
-    gains = []
-    for fit in fits:
+
+    def measure(fit: FittedPart) -> np.ndarray:
         expected = np.maximum(fit.model.decode(fit.latents.mean, table.session), 1e-6)
         gain = count * np.log(expected / rate) - table.n_repeats * (expected - rate)
-        gains.append(_add_up(gain.sum(axis=1), row))
+        return _add_up(gain.sum(axis=1), row)
+
     return {
-        "likelihood_gain": (("seed", "stimulus"), np.stack(gains)),
+        "likelihood_gain": (("variant", "seed", "stimulus"), _stack(fits, measure)),
         "n_spikes": (("stimulus",), _add_up(count.sum(axis=1), row)),
     }
 
@@ -248,6 +258,7 @@ def _describe(dataset: xr.Dataset) -> None:
         "reading_quality": "accuracy or R2 of the predictors on test stimuli",
         "strength": "how far the group was moved",
         "edited_seed": "seeds whose edits were made",
+        "edited_variant": "variants whose edits were made",
     }
     nats = {"likelihood_gain": "nat"}
     for name, variable in dataset.variables.items():

@@ -9,9 +9,11 @@ import torch
 
 from brainalign.errors import InputError
 from brainalign.methods.experiment import ExperimentJob
+from brainalign.methods.image_prior.attributes import StimulusAttributes
 from brainalign.methods.image_prior.folder import ImagePrior
 from brainalign.methods.image_prior.images import restore_images
 from brainalign.methods.image_prior.reader import read_attributes
+from brainalign.methods.mig_vis.attribute_editing import edit_attributes
 from brainalign.methods.mig_vis.critic import GroupCritics
 from brainalign.methods.mig_vis.editing import (
     CONTROLS,
@@ -19,11 +21,10 @@ from brainalign.methods.mig_vis.editing import (
     InvertedReferences,
     edit_images,
     invert_references,
-    plan_edits,
 )
 from brainalign.methods.mig_vis.model import FittedLatents
-from brainalign.methods.mig_vis.moves import choose_references
-from brainalign.methods.mig_vis.options import MIGVisOptions
+from brainalign.methods.mig_vis.moves import choose_references, plan_moves
+from brainalign.methods.mig_vis.options import CLASSIFIER_FREE, MIGVisOptions
 from brainalign.methods.mig_vis.reading import GroupExperiment, RecordedGroup, read_images
 
 # References are the same for all seeds, variants and subjects that saw the same stimuli.
@@ -53,6 +54,22 @@ class ReadEdits:
 
 
 @dataclass(frozen=True)
+class ConditionalPrior:
+    """A prior that can be told what an image shows, and the references that it inverted.
+
+    Attributes
+    ----------
+    prior : ImagePrior
+        The prior.
+    references : InvertedReferences
+        The references carried to noise by it, while it was told nothing.
+    """
+
+    prior: ImagePrior
+    references: InvertedReferences
+
+
+@dataclass(frozen=True)
 class Workshop:
     """References, their targets and the prior, for one subject and area.
 
@@ -76,6 +93,12 @@ class Workshop:
         Training rows in the table of responses.
     training_image : array of shape (n_training, n_channels, y, x), float32
         Their images.
+    training_stimulus : array of shape (n_training,) of str
+        Their ids.
+    known : StimulusAttributes
+        Categories and factors of the stimuli.
+    conditional : ConditionalPrior or None
+        For classifier-free editing, where it is asked for.
     """
 
     prior: ImagePrior
@@ -90,6 +113,9 @@ class Workshop:
     references: InvertedReferences
     training_row: np.ndarray
     training_image: np.ndarray
+    training_stimulus: np.ndarray
+    known: StimulusAttributes
+    conditional: ConditionalPrior | None
 
     def make_edits(
         self, variant: str, latents: FittedLatents, critics: GroupCritics | None, seed: int
@@ -98,7 +124,9 @@ class Workshop:
         mean = latents.mean
         latent, target = mean[self.row], mean[self.target_row]
         training = mean[self.training_row]
-        if critics is None:
+        if variant == CLASSIFIER_FREE:
+            edits = self._edit_attributes(latent, target, training, seed)
+        elif critics is None:
             edits = self._traverse(latent, target, training)
         else:
             edits = edit_images(
@@ -125,10 +153,32 @@ class Workshop:
         reading[~np.isfinite(flat).all(axis=(1, 2, 3))] = np.nan
         return reading.reshape(*image.shape[:-3], -1)
 
+    def _edit_attributes(
+        self, latent: np.ndarray, target: np.ndarray, training: np.ndarray, seed: int
+    ) -> Edits:
+        """Tell a conditional prior what the moved latents say."""
+        if self.conditional is None:
+            raise InputError(f"the variant {CLASSIFIER_FREE} needs a conditional prior")
+        return edit_attributes(
+            self.conditional.prior,
+            self.known,
+            self.conditional.references,
+            latent,
+            target,
+            training,
+            self.training_stimulus,
+            groups=self.options.slice_groups(),
+            move=self.options.move,
+            strengths=self.options.strengths,
+            options=self.options.editing,
+            seed=seed,
+            device=self.device,
+        )
+
     def _traverse(self, latent: np.ndarray, target: np.ndarray, training: np.ndarray) -> Edits:
         """Decode moved latents to pixels by ridge regression, without diffusion."""
         groups = self.options.slice_groups()
-        moved, off = plan_edits(
+        moved, off = plan_moves(
             latent, target, training, groups, self.options.move, self.options.strengths
         )
         decode = _fit_pixel_decoder(training, self.training_image)
@@ -153,6 +203,7 @@ def open_workshop(
     options: MIGVisOptions,
     experiment: GroupExperiment,
     part: RecordedGroup,
+    conditional: ImagePrior | None = None,
 ) -> Workshop:
     """Choose references among the test stimuli of a subject and read their images.
 
@@ -174,6 +225,12 @@ def open_workshop(
     training = np.flatnonzero(part.find("train"))
     device = torch.device(job.device)
     image = prior.prepare(read_images(job.stimuli, tested[reference]))
+    inverted = None
+    if conditional is not None:
+        model = conditional.make_noise_model(device)
+        inverted = ConditionalPrior(
+            conditional, invert_references(model, image, options.editing, device)
+        )
     return Workshop(
         prior=prior,
         options=options,
@@ -189,6 +246,9 @@ def open_workshop(
         ),
         training_row=training,
         training_image=prior.prepare(read_images(job.stimuli, part.table.stimulus[training])),
+        training_stimulus=part.table.stimulus[training],
+        known=experiment.known,
+        conditional=inverted,
     )
 
 

@@ -18,6 +18,7 @@ from brainalign.report.figures.style import (
     SMALL_PANEL_WIDTH,
     use_style,
 )
+from brainalign.responses.counts import count_trial_bins
 
 _BLUE, _ORANGE = "#0072b2", "#d55e00"
 _WAVE_LENGTH = 0.8  # of a waveform on the probe, in distances of contacts
@@ -189,8 +190,10 @@ def draw_raster(
         upper.set_yticks([])
         upper.set_ylabel("trials by stimulus")
         upper.set_title(title)
-        count, _ = np.histogram(1000 * np.concatenate(trials), edges)
-        rate = count / (len(trials) * _RASTER_BIN_MS / 1000)
+        count = count_trial_bins(
+            [spike_times], onset_s + low, _RASTER_BIN_MS / 1000, len(edges) - 1
+        )[0]
+        rate = count.mean(axis=0) / (_RASTER_BIN_MS / 1000)
         lower.stairs(rate, edges, fill=True, color=_BLUE)
         lower.set_ylabel("Hz")
         lower.set_xlabel("time after onset (ms)")

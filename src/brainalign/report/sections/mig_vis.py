@@ -12,6 +12,7 @@ from brainalign.evaluation.edit_selectivity import (
     measure_changes,
 )
 from brainalign.evaluation.table import read_score_table
+from brainalign.evaluation.variants import iterate_variants
 from brainalign.report.artifacts import Fit, Run, read_values
 from brainalign.report.blocks import (
     Block,
@@ -81,19 +82,23 @@ def _tabulate_latents(scores: pd.DataFrame) -> Table:
     pooled = scores[scores["seed"] == "all"]
     labels = pooled[pooled["task"] == "label_information"]
     metrics = list(dict.fromkeys(labels["metric"]))
+    # Bits per spike stand beside R2 where the fit is one of counts.
+    reconstructed = list(dict.fromkeys(pooled.loc[pooled["task"] == "reconstruction", "metric"]))
     rows = []
     for (subject, area, variant, group), own in labels.groupby(
         ["subject", "area", "matching", "response"], sort=False
     ):
         cells = [Cell(str(subject), note="" if area == "all" else str(area))]
         cells += [Cell(write_name(str(variant))), Cell(str(group))]
-        r2 = pooled[
+        reconstruction = pooled[
             (pooled["subject"] == subject)
             & (pooled["area"] == area)
             & (pooled["matching"] == variant)
-            & (pooled["metric"] == "r2")
+            & (pooled["task"] == "reconstruction")
         ]
-        cells.append(_write(r2) if group == "all" else Cell(""))
+        for metric in reconstructed:
+            found = reconstruction[reconstruction["metric"] == metric]
+            cells.append(_write(found) if group == "all" else Cell(""))
         cells += [_write(own[own["metric"] == metric]) for metric in metrics]
         rows.append(Row(tuple(cells)))
     chances = ", ".join(
@@ -108,7 +113,7 @@ def _tabulate_latents(scores: pd.DataFrame) -> Table:
             "subject",
             "variant",
             "group",
-            "R²",
+            *(write_name(m).replace("r2", "R²") for m in reconstructed),
             *(write_name(m).replace("r2", "R²") for m in metrics),
         ],
         rows,
@@ -128,11 +133,7 @@ def _show_edits(
     run: Run, fit: Fit, predictions: xr.DataTree, scores: pd.DataFrame | None
 ) -> list[Block]:
     blocks: list[Block] = []
-    for node in predictions.subtree:
-        if "synthesised_image" not in node.data_vars:
-            continue
-        subject, area, variant = node.path.strip("/").split("/")
-        group = node.to_dataset()
+    for (subject, area, variant), group in iterate_variants(predictions, "synthesised_image"):
         shown: list[Block] = [_draw_grid(run, fit, (subject, area, variant), group)]
         if scores is not None:
             shown += _draw_selectivity(run, fit, (subject, area, variant), group, scores)

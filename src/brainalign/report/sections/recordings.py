@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from brainalign.report.blocks import Block, Cell, FigureGroup, Heading, Row, Section, Table, Text
+from brainalign.report.figures.sorting import draw_reliability_by_session
 from brainalign.report.figures.unit_histograms import draw_unit_histograms
 from brainalign.report.names import MISSING, describe_counts, make_slug, write_count
 from brainalign.report.pictures import Picture, encode_figure
@@ -18,13 +21,17 @@ _READING = (
 )
 
 
-def compose_recordings(recordings: list[Recording]) -> Section | None:
+def compose_recordings(
+    recordings: list[Recording], sorted_datasets: Collection[str] = ()
+) -> Section | None:
     """Show noise ceilings and reliabilities of all subjects; None without a recording.
 
     Parameters
     ----------
     recordings : list of Recording
         What the response stores hold.
+    sorted_datasets : collection of str
+        Data sets whose sessions the section on sorting compares.
     """
     if not recordings:
         return None
@@ -39,9 +46,15 @@ def compose_recordings(recordings: list[Recording]) -> Section | None:
         )
         if n_missing:
             caption += f" Hatched bar: {write_count(n_missing, 'unit')} without either."
+        sessions = [
+            _draw_sessions(one)
+            for one in own
+            if len(one.by_session) > 1 and dataset not in sorted_datasets
+        ]
         blocks += [
             Heading(dataset),
             FigureGroup([_draw_subject(one) for one in own], caption),
+            *([FigureGroup(sessions, _describe_sessions(dataset))] if sessions else []),
             Table(
                 f"{dataset}: units and presentations by subject. Medians are over units that are "
                 "ok, quartiles in brackets.",
@@ -71,6 +84,20 @@ def _draw_subject(one: Recording) -> Picture:
     title = f"{one.subject} · {write_count(one.n_units, 'unit')}"
     figure = draw_unit_histograms(one.noise_ceiling, one.reliability, title)
     return encode_figure(figure, make_slug("units", one.dataset, one.subject), alt)
+
+
+def _draw_sessions(one: Recording) -> Picture:
+    medians = ", ".join(
+        f"session {name}: {np.median(values):.2f}" if len(values) else f"session {name}: none"
+        for name, values in one.by_session.items()
+    )
+    alt = f"Split-half reliability of the units of {one.subject} by session. Medians: {medians}."
+    figure = draw_reliability_by_session(one.by_session, one.subject)
+    return encode_figure(figure, make_slug("reliability-by-session", one.dataset, one.subject), alt)
+
+
+def _describe_sessions(dataset: str) -> str:
+    return f"{dataset}: split-half reliability of every unit by session. Line: median."
 
 
 def _compose_row(one: Recording) -> Row:

@@ -1,113 +1,96 @@
-"""Latent groups of real IT spike sorts; sessions are joined into pseudo-trials."""
+"""Latent groups of real IT spike sorts, as the workflow plans them: sessions are joined."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
 
-from brainalign.evaluation.group_latents import score_group_latents
+from brainalign.config import job_options
+from brainalign.config.load import load_config
+from brainalign.config.models import Config
+from brainalign.config.plan import Plan, Row
 from brainalign.evaluation.options import EvaluationOptions
-from brainalign.methods.image_prior.attributes import StimulusAttributes
-from brainalign.methods.mig_vis.arrays import average_presentations, make_labels
-from brainalign.methods.mig_vis.model import MIGVis
-from brainalign.methods.mig_vis.options import GroupOptions, MIGVisOptions
-from brainalign.methods.mig_vis.predictions import FittedPart, compose_part
-from brainalign.methods.mig_vis.reading import GroupExperiment, RecordedGroup
-from brainalign.raw.nwb_dataset import NWBFolder
-from brainalign.raw.options import NWBDataset
-from brainalign.responses.build import build_image_responses
-from brainalign.responses.options import SpikeResponseOptions
-from brainalign.stimuli.read import StimulusSplits
+from brainalign.evaluation.registry import score_all
+from brainalign.methods.experiment import ExperimentJob
+from brainalign.methods.mig_vis.experiment import fit_experiment, predict_experiment
+from brainalign.raw.registry import open_raw_dataset
+from brainalign.responses.build import build_spike_responses
+from brainalign.stimuli.build import build_image_stimuli
+from brainalign.stimuli.read import read_splits
+from brainalign.stores.write import write_store
 
 pytestmark = pytest.mark.real_data
 
-HEIGHT = {"lower": -1.0, "middle": 0.0, "upper": 1.0}
-OPTIONS = MIGVisOptions(
-    groups=[
-        GroupOptions(size=2, label="position"),
-        GroupOptions(size=6, label="category"),
-        GroupOptions(size=4),
-    ],
-    attributes={"position": ["height"]},
-    variants=["mig_vis", "no_supervision"],
-)
-
-
-def _join_sessions(folder: Path) -> tuple[StimulusAttributes, RecordedGroup]:
-    """The n-th presentation of an object at a place in every session makes one pseudo-trial.
-
-    Sessions were recorded on different days and share nothing but the seven objects at three
-    places, so that units of all of them answer to the same 21 conditions.
-    """
-    dataset = NWBFolder(
-        NWBDataset(
-            kind="nwb",
-            folder=str(folder / "nwb_zhang_desimone"),
-            stimulus_columns=["stimulus_ID", "stimulus_position"],
-            onset_column="stimulus_onset_time",
-            area_column="location",
-        )
-    )
-    (subject,) = dataset.list_subjects()
-    responses = build_image_responses(
-        dataset.read_sessions(subject), SpikeResponseOptions(window_ms=[100.0, 500.0]), None
-    )
-    condition = np.array(responses["stimulus"].values.tolist())
-    session = np.array(responses["session"].values.tolist())
-    turn = pd.Series(condition).groupby([condition, session]).cumcount().to_numpy()
-    trial = np.array([f"{name}_{n:02d}" for name, n in zip(condition, turn, strict=True)])
-    table = average_presentations(responses["response"].values, trial)
-    turn_of = np.array([int(name.rsplit("_", 1)[1]) for name in table.stimulus])
-    split = np.where(turn_of % 5 == 4, "test", np.where(turn_of % 5 == 3, "validation", "train"))
-    category = np.array([str(name).split("_")[0] for name in table.stimulus])
-    height = np.array([[HEIGHT[str(name).split("_")[1]]] for name in table.stimulus])
-    known = StimulusAttributes(table.stimulus, category, ("height",), height)
-    part = RecordedGroup(
-        subject=subject,
-        area="all",
-        unit=np.array(responses["unit"].values.tolist()),
-        ceiling=responses["noise_ceiling"].values.astype(np.float64),
-        table=table,
-        split=split,
-    )
-    return known, part
+PROJECT = Path(__file__).parents[4]
+DATASET = "zhang_desimone2011"
 
 
 @pytest.fixture(scope="module")
-def scores(data_folder: Path) -> pd.DataFrame:
-    known, part = _join_sessions(data_folder)
-    experiment = GroupExperiment(
-        StimulusSplits(part.table.stimulus, part.split[np.newaxis]), known, (part,)
+def config(data_folder: Path) -> Config:
+    environment = pytest.MonkeyPatch()
+    environment.setenv("BRAINALIGN_DATA", str(data_folder))
+    environment.chdir(PROJECT)
+    yield load_config([PROJECT / f"workflow/datasets/{DATASET}.yaml"])
+    environment.undo()
+
+
+@pytest.fixture(scope="module")
+def stores(config: Config, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("zhang")
+    options = config.datasets[DATASET]
+    dataset = open_raw_dataset(options)
+    stimuli = build_image_stimuli(dataset.read_stimuli(), options.stimuli)
+    write_store(folder / "stimuli.zarr", stimuli, "stimuli")
+    (subject,) = dataset.list_subjects()
+    responses = build_spike_responses(
+        dataset, subject, options.responses, read_splits(folder / "stimuli.zarr")
     )
-    groups = {}
-    for variant, label_weight in (("mig_vis", 0.5), ("no_supervision", 0.0)):
-        vae = OPTIONS.vae.model_copy(update={"label_weight": label_weight, "epochs": 100})
-        fits = []
-        for seed in range(3):
-            training, validation = part.find("train"), part.find("validation")
-            labels = make_labels(OPTIONS, known, part.table.stimulus, training, 1.0, seed)
-            model = MIGVis(vae, OPTIONS.slice_groups())
-            model.fit(
-                part.table.take(training),
-                part.table.take(validation),
-                [label and label.take(training) for label in labels],
-                [label and label.take(validation) for label in labels],
-                seed=seed,
-            )
-            fits.append(FittedPart(seed, model, model.encode(part.table), None))
-        groups[f"/{part.subject}/all/{variant}"] = compose_part(
-            experiment, part, OPTIONS, variant, fits, None
-        )
-    tree = xr.DataTree.from_dict({"/": xr.Dataset(), **groups})
-    table, _ = score_group_latents(tree, EvaluationOptions())
+    responses.attrs["subject"] = subject
+    write_store(folder / "responses.zarr", responses, "responses")
+    return folder / "stimuli.zarr", folder / "responses.zarr"
+
+
+def predict(config: Config, stores: tuple[Path, Path], method: str) -> xr.DataTree:
+    options = job_options.describe_fit(config, method, DATASET, "none")
+    name, method_options = job_options.read_method_options(options)
+    stimuli, responses = stores
+    job = ExperimentJob(
+        method=name,
+        method_options=method_options,
+        options=options,
+        stimuli=stimuli,
+        responses=(responses,),
+        features=Path("none"),
+    )
+    return predict_experiment(job, fit_experiment(job))
+
+
+@pytest.fixture(scope="module")
+def scores(config: Config, stores: tuple[Path, Path]) -> pd.DataFrame:
+    table, _ = score_all(predict(config, stores, "latents"), EvaluationOptions())
     pooled = table[table["seed"] == "all"]
     columns = ["matching", "response", "metric", "value", "ci_low", "ci_high", "chance"]
     print(pooled[columns].to_string(index=False))
     return pooled.set_index(["matching", "response", "metric"]).sort_index()
+
+
+def test_latents_without_images_are_planned_without_backbone_and_prior(config: Config) -> None:
+    plan = Plan(config)
+    assert plan.rows == [
+        Row("latents", DATASET, "none"),
+        Row("latents_of_counts", DATASET, "none"),
+    ]
+    assert (plan.features, plan.priors) == ([], [])
+    assert plan.has_stimuli(DATASET)
+
+
+def test_the_stimuli_are_known_by_their_labels(stores: tuple[Path, Path]) -> None:
+    stimuli = xr.open_zarr(stores[0])
+    assert "image" not in stimuli
+    assert len(set(stimuli["category"].values.tolist())) == 7
 
 
 def test_the_labelled_group_tells_the_object_above_chance(scores: pd.DataFrame) -> None:
@@ -119,3 +102,15 @@ def test_labels_bring_the_object_into_their_group(scores: pd.DataFrame) -> None:
     labelled = float(scores.loc[("mig_vis", "2-category", "category_accuracy"), "value"])
     free = float(scores.loc[("mig_vis", "3-free", "category_accuracy"), "value"])
     assert labelled > free
+
+
+def test_every_read_out_has_its_chance(scores: pd.DataFrame) -> None:
+    read = scores[scores["task"] == "label_information"]
+    assert read["chance"].notna().all()
+
+
+def test_counts_give_bits_per_spike(config: Config, stores: tuple[Path, Path]) -> None:
+    table, _ = score_all(predict(config, stores, "latents_of_counts"), EvaluationOptions())
+    pooled = table[(table["seed"] == "all") & (table["metric"] == "bits_per_spike")]
+    print(pooled[["matching", "value", "ci_low", "ci_high"]].to_string(index=False))
+    assert (pooled["ci_low"] > 0).all()

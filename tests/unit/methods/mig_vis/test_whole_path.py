@@ -13,6 +13,7 @@ import xarray as xr
 from brainalign.errors import InputError
 from brainalign.evaluation.options import EvaluationOptions
 from brainalign.evaluation.registry import score_all
+from brainalign.evaluation.variants import take_variant
 from brainalign.methods.experiment import ExperimentJob, FittedExperiment
 from brainalign.methods.image_prior.fit import fit_prior
 from brainalign.methods.image_prior.folder import write_prior
@@ -25,12 +26,14 @@ from brainalign.report.sections.mig_vis import count_kept_categories, judge_sele
 from brainalign.stores.write import write_store
 
 N_STIMULI, N_UNITS, SIDE = 60, 12, 16
+PLACE = "/monkey/all/variants"
 COLOURS = np.array([[220, 40, 40], [40, 200, 60], [60, 60, 230]])
 ATTRIBUTES = {"place": ["x"]}
 OPTIONS: dict[str, Any] = {
     "image_prior": "tiny",
-    "variants": ["mig_vis", "likelihood", "traversal", "no_penalty"],
-    "edited_variants": ["mig_vis", "likelihood", "traversal"],
+    "conditional_prior": "told",
+    "variants": ["mig_vis", "likelihood", "traversal", "no_penalty", "classifier_free"],
+    "edited_variants": ["mig_vis", "likelihood", "traversal", "classifier_free"],
     "n_edited_seeds": 1,
     "groups": [{"size": 2, "label": "place"}, {"size": 3, "label": "category"}],
     "attributes": ATTRIBUTES,
@@ -100,9 +103,11 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> ExperimentJob:
         vertical_factor=None,
         mirrored_factors=["x"],
     )
-    prior, _ = fit_prior(folder / "stimuli.zarr", options, seed=0, device="cpu")
-    (folder / "prior").mkdir()
-    write_prior(folder / "prior", prior)
+    for name, condition in (("prior", "none"), ("told", "attributes")):
+        chosen = options.model_copy(update={"condition": condition})
+        prior, _ = fit_prior(folder / "stimuli.zarr", chosen, seed=0, device="cpu")
+        (folder / name).mkdir()
+        write_prior(folder / name, prior)
     return ExperimentJob(
         method="mig_vis",
         method_options=OPTIONS,
@@ -111,6 +116,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> ExperimentJob:
         responses=(folder / "monkey.zarr",),
         features=folder / "unused.zarr",
         prior=folder / "prior",
+        conditional_prior=folder / "told",
     )
 
 
@@ -125,15 +131,13 @@ def predictions(job: ExperimentJob, fitted: FittedExperiment) -> xr.DataTree:
 
 
 def test_every_variant_has_latents_and_the_edited_ones_images(predictions: xr.DataTree) -> None:
-    edited = {
-        name: "synthesised_image" in predictions[f"/monkey/all/{name}"].data_vars
-        for name in OPTIONS["variants"]
-    }
-    assert edited == {"mig_vis": True, "likelihood": True, "traversal": True, "no_penalty": False}
+    group = predictions[PLACE]
+    assert group["variant"].values.tolist() == OPTIONS["variants"]
+    assert group["edited_variant"].values.tolist() == OPTIONS["edited_variants"]
 
 
 def test_images_are_made_for_the_first_seeds_only(predictions: xr.DataTree) -> None:
-    group = predictions["/monkey/all/mig_vis"]
+    group = predictions[PLACE]
     assert group["group_latent"].sizes["seed"] == 2
     assert group["edited_seed"].values.tolist() == [0]
 
@@ -141,8 +145,8 @@ def test_images_are_made_for_the_first_seeds_only(predictions: xr.DataTree) -> N
 def test_predicting_twice_gives_the_same_images(
     job: ExperimentJob, fitted: FittedExperiment, predictions: xr.DataTree
 ) -> None:
-    again = predict_experiment(job, fitted)["/monkey/all/mig_vis"]["synthesised_image"]
-    assert again.identical(predictions["/monkey/all/mig_vis"]["synthesised_image"])
+    again = predict_experiment(job, fitted)[PLACE]["synthesised_image"]
+    assert again.identical(predictions[PLACE]["synthesised_image"])
 
 
 def test_scores_have_controls_and_intervals(predictions: xr.DataTree) -> None:
@@ -173,7 +177,7 @@ def test_the_report_says_in_words_what_is_selective(predictions: xr.DataTree) ->
     lines = judge_selectivity(own, ["1-place", "2-category"], "transfer")
     assert [line.split(":")[0].split(" ")[1] for line in lines] == ["1-place", "2-category"]
     assert all("beyond" in line for line in lines)
-    (kept,) = count_kept_categories(predictions["/monkey/all/mig_vis"].to_dataset())
+    (kept,) = count_kept_categories(take_variant(predictions[PLACE].to_dataset(), "mig_vis"))
     assert "of 4 references keep their category" in kept
 
 
@@ -191,3 +195,29 @@ def test_latents_need_no_prior(job: ExperimentJob) -> None:
 
 def test_the_default_options_are_valid() -> None:
     assert MIGVisOptions().list_edited() == MIGVisOptions().variants
+
+
+def test_classifier_free_edits_are_scored_like_the_others(predictions: xr.DataTree) -> None:
+    scores, _ = score_all(predictions, EvaluationOptions(n_bootstrap=50))
+    edits = scores[scores["task"] == "edit_selectivity"]
+    metrics = {name: set(rows["metric"]) for name, rows in edits.groupby("matching")}
+    assert metrics["classifier_free"] == metrics["mig_vis"]
+    group = take_variant(predictions[PLACE].to_dataset(), "classifier_free")
+    assert np.isfinite(group["control_reading"].values).all()
+    assert (group["synthesised_image"] != group["control_image"].sel(control="own_latent")).any()
+
+
+def test_a_prior_that_is_told_nothing_cannot_edit_attributes(
+    job: ExperimentJob, fitted: FittedExperiment
+) -> None:
+    with pytest.raises(InputError, match="told nothing of images"):
+        predict_experiment(dataclasses.replace(job, conditional_prior=job.prior), fitted)
+
+
+def test_the_store_of_predictions_is_about_a_hundred_files(
+    predictions: xr.DataTree, tmp_path: Path
+) -> None:
+    write_store(tmp_path / "predictions.zarr", predictions, "predictions")
+    files = [path for path in (tmp_path / "predictions.zarr").rglob("*") if path.is_file()]
+    # One subject with five variants, four of them edited.
+    assert len(files) < 80
