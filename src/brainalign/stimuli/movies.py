@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -57,7 +58,8 @@ def build_movie_stimuli(
     Raises
     ------
     InputError
-        If there is no movie, frames of movies differ in size, or rates of movies differ.
+        If there is no movie, frames of movies differ in size, rates of movies differ, or the same
+        film stands in two splits.
     """
     names = collection.list_names("model")
     if not names:
@@ -72,8 +74,10 @@ def build_movie_stimuli(
             remedy="Resample them, or plan them as data sets of their own.",
         )
     frames: np.ndarray | None = None
+    digests: list[str] = []
     total, first = sum(movie.n_frames for movie in movies), 0
     for name in progress(names) if progress else names:
+        digest = hashlib.sha256()
         for pixels in collection.stream(name):
             if options.frame_size is not None:
                 pixels = resize_image(pixels, options.frame_size)
@@ -88,12 +92,16 @@ def build_movie_stimuli(
                     remedy="Set stimuli.frame_size to resize all of them.",
                 )
             frames[first] = pixels
+            digest.update(np.ascontiguousarray(pixels).data)
             first += 1
+        digests.append(digest.hexdigest())
     assert frames is not None
+    splits = split_within_movies(movies, options.split)
+    _check_duplicates(names, digests, splits)
     number = np.concatenate([np.arange(movie.n_frames, dtype=np.int32) for movie in movies])
     variables: dict[str, Any] = {
         "frame": (("frame", "y", "x", "channel"), make_lazy(frames)),
-        "split": ("frame", np.concatenate(split_within_movies(movies, options.split))),
+        "split": ("frame", np.concatenate(splits)),
     }
     captions = [movie.caption for movie in movies if movie.caption is not None]
     if len(captions) == len(movies):
@@ -119,6 +127,22 @@ def build_movie_stimuli(
     for key, variable in dataset.variables.items():
         variable.attrs["long_name"], variable.attrs["units"] = _DESCRIPTIONS[str(key)]
     return dataset
+
+
+def _check_duplicates(names: list[str], digests: list[str], splits: list[np.ndarray]) -> None:
+    """Refuse the same movie under two names in two splits."""
+    first: dict[str, int] = {}
+    for place, digest in enumerate(digests):
+        twin = first.setdefault(digest, place)
+        one, other = splits[twin], splits[place]
+        if (one != other).any():
+            frame = int(np.flatnonzero(one != other)[0])
+            raise InputError(
+                f"movies '{names[twin]}' and '{names[place]}' are the same film in two splits",
+                expected="a film in one split",
+                found=f"frame {frame} in {one[frame]} and in {other[frame]}",
+                remedy="Give both the same splits, or leave one out.",
+            )
 
 
 def _list_source_times(movies: list[Movie]) -> np.ndarray:
