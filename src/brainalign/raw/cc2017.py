@@ -2,7 +2,7 @@
 
     <folder>/subject1/fmri/seg1/cifti/seg1_1_Atlas.dtseries.nii    segment 1, run 1
     <folder>/subject1/fmri/test1/cifti/test1_1_Atlas.dtseries.nii  test movie 1, run 1
-    <folder>/stimuli/seg1/                                         its frames, extracted before
+    <folder>/stimuli/seg1.mp4                                      its film (or frames in seg1/)
 
 Data: doi:10.4231/R7SF2TCW, CC0 1.0. Segments are for training, test movies for tests.
 """
@@ -22,7 +22,7 @@ from brainalign.errors import BrainalignError, CorruptDataError, InputError
 from brainalign.options import suggest_name
 from brainalign.raw.cc2017_options import CC2017Options
 from brainalign.raw.movie_captions import read_captions
-from brainalign.raw.movie_files import count_frames, read_movie_frames
+from brainalign.raw.movie_files import VIDEO_ENDINGS, MovieFile, collect_movies, open_movie_file
 from brainalign.raw.movies import Movie, MovieCollection
 from brainalign.raw.recording import expand_folder
 
@@ -130,7 +130,11 @@ class CC2017Folder:
                 found=len(training),
             )
         movies = {}
-        lengths = {name: count_frames(_find_frames(home, name)) for name in names}
+        rate = self.options.frame_rate_hz
+        files: dict[str, MovieFile] = {
+            name: open_movie_file(_find_frames(home, name), rate) for name in names
+        }
+        lengths = {name: file.n_frames for name, file in files.items()}
         captions = read_captions(home / "movie_captions.tsv", lengths)
         for name in names:
             split = "test" if name.startswith("test") else "train"
@@ -138,11 +142,12 @@ class CC2017Folder:
             movies[name] = Movie(
                 name,
                 lengths[name],
-                self.options.frame_rate_hz,
+                rate,
                 split=np.full(lengths[name], split, dtype="<U10"),
                 caption=captions.get(name),
+                source_time=files[name].source_time,
             )
-        return MovieCollection(movies, lambda name: read_movie_frames(_find_frames(home, name)))
+        return collect_movies(movies, files)
 
     def find_problems(self) -> list[BrainalignError]:
         """List what is wrong with movies and headers; series are not read."""
@@ -165,14 +170,15 @@ def _number(name: str) -> int:
 
 
 def _find_frames(home: Path, name: str) -> Path:
-    for path in (home / name, home / f"{name}.npy", home / f"{name}.npz", home / f"{name}.tif"):
+    for ending in ("", ".npy", ".npz", ".tif", *VIDEO_ENDINGS):
+        path = home / f"{name}{ending}"
         if path.exists():
             return path
     raise InputError(
-        f"no frames of movie '{name}'",
+        f"no film and no frames of movie '{name}'",
         where=home,
-        expected=f"a folder {name}/ of frames",
-        remedy=f"Extract them: ffmpeg -i {name}.mp4 -vf fps=3 {name}/frame_%05d.png",
+        expected=f"{name}.mp4, or a folder {name}/ of frames",
+        remedy="Copy the stimuli of the published package.",
     )
 
 

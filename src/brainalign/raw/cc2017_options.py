@@ -45,7 +45,11 @@ class CC2017Options(RecordedDataset):
     subjects: list[str] | None = Field(
         None, description="Subjects to use, such as subject1; empty: all that are found."
     )
-    frame_rate_hz: float = Field(3.0, gt=0, description="Frames per second as extracted.")
+    frame_rate_hz: float = Field(
+        3.0,
+        gt=0,
+        description="Frames per second that are taken of the films, or that were extracted before.",
+    )
     tr_s: float = Field(2.0, gt=0, description="Repetition time in s.")
     trs_per_movie: int = Field(240, ge=2, description="Volumes of each movie.")
     n_validation_segments: int = Field(

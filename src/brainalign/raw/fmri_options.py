@@ -207,10 +207,10 @@ class BIDSMoviesDataset(BIDSVolumeOptions, FMRIMovieDatasetOptions):
     movie_table: str = Field(
         "stimuli/movies.tsv",
         description="A tab-separated table with the columns movie (as stim_file names it, without "
-        "the extension), path (a folder of frames, or an npy, npz, TIFF or MP4 file, relative to "
-        "the table) and frame_rate_hz; relative paths start at the data set's folder. Tables "
-        "movie_frames.tsv (movie, frame, split) and movie_captions.tsv (movie, frame, caption) "
-        "beside it are read where they are.",
+        "the extension), path (a folder of frames, or an npy, npz, TIFF or video file, relative "
+        "to the table) and frame_rate_hz (empty for a video: its own); relative paths start at the "
+        "data set's folder. Tables movie_frames.tsv (movie, frame, split) and movie_captions.tsv "
+        "(movie, frame, caption) beside it are read where they are.",
         min_length=1,
     )
 

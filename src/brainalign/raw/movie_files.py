@@ -1,10 +1,11 @@
-"""Read movies: folders of frames, arrays, TIFF stacks, listed in a table."""
+"""Read movies: folders of frames, arrays, TIFF stacks and video files, listed in a table."""
 
 from __future__ import annotations
 
+import functools
 import io
 import zipfile
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,70 @@ from brainalign.options import suggest_name
 from brainalign.raw.images import decode_image_file, to_rgb
 from brainalign.raw.movies import Movie, MovieCollection
 
+VIDEO_ENDINGS = (".mp4", ".m4v", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".ogv", ".wmv")
 _FRAME_ENDINGS = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg", ".webp", ".ppm")
-_VIDEO_ENDINGS = (".mp4", ".avi", ".mov", ".mkv", ".webm")
 _SPLITS = ("train", "validation", "test", "none")
 _USES = ("model", "receptive_field")
+_TIMESTAMPS = ("follow", "ignore")
+
+
+@dataclass(frozen=True)
+class MovieFile:
+    """A movie of which nothing is decoded yet.
+
+    Attributes
+    ----------
+    n_frames : int
+        How many frames it has.
+    frame_rate_hz : float
+        Frames per second.
+    source_time : array of shape (n_frames,), or None
+        Presentation time of each frame in a video file, in s; None for separate frames.
+    iterate : callable
+        Decodes frame after frame, each of shape (y, x, 3), uint8.
+    """
+
+    n_frames: int
+    frame_rate_hz: float
+    source_time: np.ndarray | None
+    iterate: Callable[[], Iterator[np.ndarray]]
+
+
+def open_movie_file(
+    path: Path, frame_rate_hz: float | None, has_own_clock: bool = True
+) -> MovieFile:
+    """Open a movie of any readable form.
+
+    Parameters
+    ----------
+    path : Path
+        A folder of frames, an npy or npz file, a TIFF stack, or a video file.
+    frame_rate_hz : float or None
+        Frames per second; None: that of the video file.
+    has_own_clock : bool
+        Whether the timestamps of a video file count; see
+        :func:`brainalign.raw.video_files.probe_video`.
+
+    Raises
+    ------
+    InputError, CorruptDataError
+        As :func:`count_frames` and :func:`brainalign.raw.video_files.probe_video`; also if a movie
+        of separate frames has no rate.
+    """
+    if path.is_file() and path.suffix.lower() in VIDEO_ENDINGS:
+        # FFmpeg's libraries are loaded only where a video is read.
+        from brainalign.raw.video_files import iterate_video_frames, probe_video
+
+        timing = probe_video(path, frame_rate_hz, has_own_clock)
+        return MovieFile(
+            len(timing.source),
+            timing.frame_rate_hz,
+            timing.source_time,
+            functools.partial(iterate_video_frames, path, timing),
+        )
+    if frame_rate_hz is None:
+        raise InputError("separate frames have no frame rate of their own", where=path)
+    return MovieFile(count_frames(path), frame_rate_hz, None, lambda: _iterate_frames(path))
 
 
 def open_movie_tables(paths: list[Path]) -> MovieCollection:
@@ -30,9 +91,10 @@ def open_movie_tables(paths: list[Path]) -> MovieCollection:
     Parameters
     ----------
     paths : list of Path
-        Tab-separated tables with ``movie``, ``path`` (or ``folder``), ``frame_rate_hz`` and
-        optionally ``n_frames`` and ``use``; a ``movie_frames.tsv`` beside a table may give the
-        ``split`` of every ``movie`` and ``frame``.
+        Tab-separated tables with ``movie``, ``path`` (or ``folder``), ``frame_rate_hz`` (empty for
+        a video file: its own) and optionally ``n_frames``, ``use`` and ``timestamps`` (``follow``,
+        or ``ignore`` for a video whose frames were shown one by one at ``frame_rate_hz``); a
+        ``movie_frames.tsv`` beside a table may give the ``split`` of every ``movie`` and ``frame``.
 
     Returns
     -------
@@ -46,7 +108,7 @@ def open_movie_tables(paths: list[Path]) -> MovieCollection:
         movie has another number of frames than its table says.
     """
     movies: dict[str, Movie] = {}
-    places: dict[str, Path] = {}
+    files: dict[str, MovieFile] = {}
     for path in paths:
         table = _read_table(path, ("movie", "frame_rate_hz"))
         splits = _read_splits(path.parent / "movie_frames.tsv")
@@ -54,51 +116,81 @@ def open_movie_tables(paths: list[Path]) -> MovieCollection:
             name, where = str(entry["movie"]), f"{path} line {row}"
             if name in movies:
                 raise InputError(f"movie '{name}' stands twice", where=where)
-            places[name] = path.parent / str(entry.get("path", entry.get("folder")))
-            movies[name] = _describe_movie(entry, places[name], splits.get(name), where)
+            place = path.parent / str(entry.get("path", entry.get("folder")))
+            files[name] = _open_entry(entry, place, where)
+            movies[name] = _describe_movie(
+                entry, files[name], splits.get(name), f"{where}: {place}"
+            )
+    return collect_movies(movies, files)
 
-    def read_frames(name: str) -> np.ndarray:
-        if name not in places:
-            raise InputError(f"no movie '{name}'", remedy=suggest_name(name, places))
-        frames = read_movie_frames(places[name])
-        if len(frames) != movies[name].n_frames:
+
+def collect_movies(movies: dict[str, Movie], files: Mapping[str, MovieFile]) -> MovieCollection:
+    """Join movies and their files; frames are decoded when they are asked for.
+
+    Parameters
+    ----------
+    movies : dict of str to Movie
+        By id.
+    files : mapping of str to MovieFile
+        Of the same ids.
+    """
+
+    def iterate_frames(name: str) -> Iterator[np.ndarray]:
+        if name not in files:
+            raise InputError(f"no movie '{name}'", remedy=suggest_name(name, files))
+        n_read = 0
+        for frame in files[name].iterate():
+            n_read += 1
+            yield frame
+        if n_read != movies[name].n_frames:
             raise CorruptDataError(
                 "the movie changed while it was read",
-                where=places[name],
-                expected=movies[name].n_frames,
-                found=len(frames),
+                where=f"movie '{name}'",
+                expected=f"{movies[name].n_frames} frames",
+                found=n_read,
             )
-        return frames
 
-    def read_first_frame(name: str) -> np.ndarray:
-        place = places[name]
-        if place.is_dir() or place.suffix == ".npy":
-            return open_frames(place).read(0)
-        return read_frames(name)[0]
-
-    return MovieCollection(movies, read_frames, read_first_frame)
+    return MovieCollection(
+        movies, lambda name: np.stack(list(iterate_frames(name))), iterate_frames
+    )
 
 
-def _describe_movie(
-    entry: Mapping[Hashable, Any], place: Path, split: np.ndarray | None, where: str
-) -> Movie:
+def _open_entry(entry: Mapping[Hashable, Any], place: Path, where: str) -> MovieFile:
+    timestamps = entry.get("timestamps") or "follow"
+    if timestamps not in _TIMESTAMPS:
+        raise InputError(
+            f"unknown timestamps '{timestamps}'",
+            where=where,
+            remedy=suggest_name(timestamps, _TIMESTAMPS),
+        )
+    follows, is_video = timestamps == "follow", place.suffix.lower() in VIDEO_ENDINGS
+    if not entry["frame_rate_hz"].strip() and is_video and follows:
+        return open_movie_file(place, None)
     try:
         rate = float(entry["frame_rate_hz"])
     except ValueError:
         rate = float("nan")
-    if not rate > 0:
+    if not 0 < rate < float("inf"):
         raise InputError(
-            "frame_rate_hz is no positive number", where=where, found=entry["frame_rate_hz"]
+            "frame_rate_hz is no positive number",
+            where=where,
+            found=entry["frame_rate_hz"] or "an empty cell",
         )
+    return open_movie_file(place, rate, follows)
+
+
+def _describe_movie(
+    entry: Mapping[Hashable, Any], file: MovieFile, split: np.ndarray | None, where: str
+) -> Movie:
     use = entry.get("use") or "model"
     if use not in _USES:
         raise InputError(f"unknown use '{use}'", where=where, remedy=suggest_name(use, _USES))
-    n_frames = count_frames(place)
+    n_frames = file.n_frames
     stated = entry.get("n_frames", "")
     if stated and int(float(stated)) != n_frames:
         raise InputError(
             "the movie has another number of frames than the table says",
-            where=f"{where}: {place}",
+            where=where,
             expected=stated,
             found=n_frames,
             remedy="Copy the movie again, or correct n_frames.",
@@ -106,11 +198,18 @@ def _describe_movie(
     if split is not None and len(split) != n_frames:
         raise InputError(
             "movie_frames.tsv has another number of frames than the movie",
-            where=f"{where}: {place}",
+            where=where,
             expected=n_frames,
             found=len(split),
         )
-    return Movie(str(entry["movie"]), n_frames, rate, use, split)  # type: ignore[arg-type]
+    return Movie(
+        str(entry["movie"]),
+        n_frames,
+        file.frame_rate_hz,
+        use,  # type: ignore[arg-type]
+        split,
+        source_time=file.source_time,
+    )
 
 
 def _read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
@@ -154,7 +253,7 @@ def _read_splits(path: Path) -> dict[str, np.ndarray]:
 
 
 def count_frames(path: Path) -> int:
-    """Count the frames of a movie without decoding them.
+    """Count the frames of a movie that is no video without decoding them.
 
     Raises
     ------
@@ -175,7 +274,7 @@ def count_frames(path: Path) -> int:
 
 
 def read_movie_frames(path: Path) -> np.ndarray:
-    """Read all frames of a movie.
+    """Read all frames of a movie that is no video.
 
     Parameters
     ----------
@@ -194,11 +293,7 @@ def read_movie_frames(path: Path) -> np.ndarray:
         As :func:`count_frames`; also if frames differ in size.
     """
     if path.is_dir():
-        frames = [decode_image_file(file) for file in _list_frame_files(path)]
-        shapes = {frame.shape for frame in frames}
-        if len(shapes) > 1:
-            raise InputError("frames differ in size", where=path, found=sorted(map(str, shapes)))
-        return np.stack(frames)
+        return np.stack(list(_iterate_folder(path)))
     _check_format(path)
     if path.suffix == ".npy":
         return _to_rgb_frames(np.asarray(_open_array(path)), path)
@@ -207,6 +302,26 @@ def read_movie_frames(path: Path) -> np.ndarray:
     with _open_stack(path) as stack:
         pages = [np.asarray(page) for page in ImageSequence.Iterator(stack)]
     return np.stack([to_rgb(page, path) for page in pages])
+
+
+def _iterate_frames(path: Path) -> Iterator[np.ndarray]:
+    # The values of an array have a range in common: it is read whole.
+    return _iterate_folder(path) if path.is_dir() else iter(read_movie_frames(path))
+
+
+def _iterate_folder(path: Path) -> Iterator[np.ndarray]:
+    shape: tuple[int, ...] | None = None
+    for file in _list_frame_files(path):
+        frame = decode_image_file(file)
+        if shape is not None and frame.shape != shape:
+            raise InputError(
+                "frames differ in size",
+                where=file,
+                expected=f"{shape[1]} x {shape[0]} pixels",
+                found=f"{frame.shape[1]} x {frame.shape[0]}",
+            )
+        shape = frame.shape
+        yield frame
 
 
 @dataclass(frozen=True)
@@ -268,18 +383,18 @@ def _check_format(path: Path) -> None:
     if not path.is_file():
         raise InputError("no such movie", where=path, remedy="Correct its path in the table.")
     ending = path.suffix.lower()
-    if ending in _VIDEO_ENDINGS:
+    if ending in VIDEO_ENDINGS:
         raise InputError(
-            f"{ending} videos are not decoded here, since decoders differ in their pixels",
+            "single frames of a video are not read",
             where=path,
-            expected="a folder of frames, .npy, .npz or .tif",
+            expected="a folder of frames, or .npy",
             remedy=f"Save the frames first: ffmpeg -i {path.name} frames/frame_%05d.png",
         )
     if ending not in (".npy", ".npz", ".tif", ".tiff"):
         raise InputError(
             "is no movie that can be read",
             where=path,
-            expected="a folder of frames, .npy, .npz or .tif",
+            expected=f"a folder of frames, .npy, .npz, .tif, {', '.join(VIDEO_ENDINGS)}",
         )
 
 

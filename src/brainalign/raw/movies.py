@@ -32,6 +32,8 @@ class Movie:
         Frames with a response, where that is not all of them: parts of splits are shares of these.
     caption : array of shape (n_frames,) of str, optional
         What each frame shows, in words.
+    source_time : array of shape (n_frames,), float64, optional
+        Presentation time of each frame in the video file that it comes from, in s.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Movie:
     split: np.ndarray | None = None
     recorded: np.ndarray | None = None
     caption: np.ndarray | None = None
+    source_time: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -53,13 +56,19 @@ class MovieCollection:
         By id.
     read_frames : callable
         Gives the pixels of an id as an array of shape (n_frames, y, x, 3), uint8.
-    read_first_frame : callable, optional
-        Gives the first frame of an id, of shape (y, x, 3), without decoding the others.
+    iterate_frames : callable, optional
+        Gives the same frame after frame, for movies that are larger than memory.
     """
 
     movies: dict[str, Movie]
     read_frames: Callable[[str], np.ndarray]
-    read_first_frame: Callable[[str], np.ndarray] | None = None
+    iterate_frames: Callable[[str], Iterator[np.ndarray]] | None = None
+
+    def stream(self, name: str) -> Iterator[np.ndarray]:
+        """Give the frames of an id one after the other, each of shape (y, x, 3), uint8."""
+        if self.iterate_frames is not None:
+            return self.iterate_frames(name)
+        return iter(self.read_frames(name))
 
     def list_names(self, use: str) -> list[str]:
         """List the ids of the movies of one use, sorted."""

@@ -174,8 +174,9 @@ class NWBMoviesDataset(NWBFolder, MovieDatasetOptions):
     kind: Literal["nwb_movies"] = Field(description="Discriminates the data sets.")
     movie_tables: list[str] = Field(
         description="Tab-separated tables with the columns movie, path (a folder of frames, or an "
-        "npy, npz, TIFF or MP4 file, relative to the table), frame_rate_hz, and optionally "
-        "n_frames and use (model, or receptive_field for movies such as white noise). A table "
+        "npy, npz, TIFF or video file, relative to the table), frame_rate_hz, and optionally "
+        "n_frames, timestamps (ignore for videos whose frames were shown one by one) and use "
+        "(model, or receptive_field for movies such as white noise). A table "
         "movie_frames.tsv beside it may give movie, frame and split.",
         min_length=1,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from brainalign.config.arguments import add_job_arguments, read_job_options
@@ -36,10 +37,13 @@ def run(arguments: argparse.Namespace) -> None:
     recorder = ProvenanceRecorder("stimuli", options, inputs)
     dataset = open_raw_dataset(dataset_options, arguments.recording, arguments.world)
     if dataset_options.design == "movies":
-        from brainalign.stimuli.movies import build_movie_stimuli
+        from brainalign.stimuli.movies import build_movie_stimuli, describe_videos
 
+        collection = dataset.read_movies()
+        for line in describe_videos(collection):
+            print(line, file=sys.stderr, flush=True)
         stimuli = build_movie_stimuli(
-            dataset.read_movies(),
+            collection,
             dataset_options.stimuli,
             progress=lambda names: show_progress(names, "decoding movies"),
         )

@@ -81,6 +81,7 @@ CONTRACTS: dict[str, StoreContract] = {
                 (("tested_fold", "stimulus"), ("tested_fold", "frame")), _TEXT, required=False
             ),
             "frame_number": _one("frame", kind=_INTEGER, required=False),
+            "source_time": _one("frame", kind=_FLOAT, required=False),
             "category": _one("stimulus", kind=_TEXT, required=False),
             "caption": VariableContract((("stimulus",), ("frame",)), _TEXT, required=False),
             "label": _one("stimulus", "class", kind=_BOOLEAN, required=False),

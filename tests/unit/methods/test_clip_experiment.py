@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,9 @@ from brainalign.methods.clips.experiment import fit_experiment, predict_experime
 from brainalign.methods.experiment import ExperimentJob
 from brainalign.methods.registry import get_method_options
 from brainalign.stores.contracts import find_contract_violations
+from brainalign.stores.provenance import ProvenanceRecorder
+from brainalign.stores.read import open_store
+from brainalign.stores.write import write_store
 from movie_scanner import make_options, write_recording, write_stores
 from unit.methods.bold_video_world import N_TRS, make_segments, rank_windows
 
@@ -58,6 +62,23 @@ def test_fit_predict_and_score(folder: Path, method: str, given: dict):
     assert {"window_bold_to_video", "moment_video_to_bold"} <= set(pooled["task"])
     assert np.isfinite(pooled[pooled["matching"] == "embedding"]["ceiling"]).all()
     assert ("codes" in details) == (method == "neuroalign")
+
+
+def test_subjects_are_fitted_by_themselves_and_scored_together(folder: Path):
+    with open_store(folder / "01.zarr", "responses") as tree:
+        other = tree.to_dataset().load()
+    other["response"] = other["response"][..., ::-1].copy()
+    other.attrs["subject"] = "02"
+    write_store(folder / "02.zarr", other, "responses", ProvenanceRecorder("x", {}, {}).finish())
+    job = make_job(folder, "neuroalign", FEW)
+    both = replace(job, responses=(folder / "01.zarr", folder / "02.zarr"))
+    alone, together = fit_experiment(job), fit_experiment(both)
+    assert {name.split("/")[0] for name in together.weights} == {"subject-01", "subject-02"}
+    assert all(
+        np.array_equal(alone.weights[name], together.weights[name]) for name in alone.weights
+    )
+    scores = score_all(predict_experiment(both, together), EvaluationOptions(n_bootstrap=20))[0]
+    assert set(scores["subject"]) == {"01", "02", "all"}
 
 
 @pytest.mark.parametrize(("direction", "smallest"), [("encoding", 0.8), ("decoding", 0.6)])

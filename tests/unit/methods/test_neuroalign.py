@@ -225,6 +225,16 @@ def test_a_batch_of_one_clip_is_refused():
         fit({**QUICK, "batch_size": 1})
 
 
+def test_a_codebook_larger_than_the_data_is_refused():
+    with pytest.raises(InputError, match=r"larger than the data; expected n_codes of at most 7680"):
+        fit({**QUICK, "n_codes": 8000})
+
+
+def test_few_tokens_per_code_are_told():
+    with pytest.warns(UserWarning, match="500 codes for 7680 tokens"):
+        fit({**QUICK, "epochs": 2, "contrast_epochs": 1, "steps_per_epoch": 1, "n_codes": 500})
+
+
 def test_a_row_that_is_finite_in_part_is_refused():
     tiny = make_tiny()
     tiny.bold[3, 2] = np.nan

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from brainalign.methods.neuroalign.losses import (
     CrossPrediction,
+    compute_code_matching,
     compute_global_contrast,
     find_overlap,
 )
@@ -19,7 +20,7 @@ N_CLIPS, N_STEPS, WIDTH = 16, 10, 8
 
 
 def make_prediction(n_modalities: int = 2, **options: object) -> CrossPrediction:
-    given = {"dimension": WIDTH, "heads": 2, **options}
+    given = {"dimension": WIDTH, "heads": 2, "prediction_negatives": "clips", **options}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         module = CrossPrediction(n_modalities, NeuroAlignOptions.model_validate(given))
@@ -136,3 +137,26 @@ def test_a_window_that_overlaps_leaves_the_row_of_its_neighbour_alone():
 def test_windows_of_other_segments_or_further_apart_are_negatives():
     overlap = find_overlap(torch.tensor([0, 0, 1]), torch.tensor([0, 10, 1]), 10)
     assert not overlap.any()
+
+
+@pytest.mark.parametrize("is_censored", [False, True])
+def test_code_matching_has_the_gradient_of_its_formula(is_censored: bool):
+    generator = torch.Generator().manual_seed(3)
+    squared = torch.rand(2, 4, 5, 7, generator=generator, dtype=torch.float64)
+    squared[0, 0, 0, 0] = 0.0
+    valid = None
+    if is_censored:
+        valid = torch.rand(2, 4, 5, generator=generator) > 0.4
+        valid[:, 1] = False
+    weight = torch.ones(2, 4, 5, 1) if valid is None else valid[..., None].double()
+    own, plain = squared.clone().requires_grad_(), squared.clone().requires_grad_()
+    compute_code_matching(own, valid).backward()
+    share = (-plain.clamp(min=1e-12).sqrt()).softmax(-1)
+    share = (share * weight).sum(2) / weight.sum(2).clamp(min=1)
+    logarithm = (share + 1e-10).log()
+    score = share[0] @ logarithm[1].T + share[1] @ logarithm[0].T
+    target = torch.arange(4)
+    cross_entropy = functional.cross_entropy
+    loss = 0.5 * (cross_entropy(score, target) + cross_entropy(score.T, target))
+    loss.backward()
+    torch.testing.assert_close(own.grad, plain.grad)

@@ -14,6 +14,7 @@ from brainalign.raw.registry import open_raw_dataset
 from brainalign.responses.fmri_movies import build_fmri_movie_responses
 from brainalign.responses.surface_movies import detrend
 from brainalign.stimuli.movies import build_movie_stimuli
+from video_files import write_video
 
 N_LEFT, N_RIGHT, N_BELOW, N_TRS = 6, 5, 3, 20
 N_VERTICES = N_LEFT + N_RIGHT
@@ -105,9 +106,20 @@ def test_a_polynomial_is_taken_out():
     assert (detrend(np.full((60, 1), 7.0), 4) == 0).all()
 
 
+def test_published_films_are_taken_at_the_stated_rate(folder: Path):
+    (folder / "stimuli" / "seg2.npy").unlink()
+    frames = np.random.default_rng(1).integers(0, 255, (240, 8, 8, 3), dtype=np.uint8)
+    write_video(folder / "stimuli" / "seg2.mp4", frames, 6.0)
+    options = make_options(folder)
+    stimuli = build_movie_stimuli(open_raw_dataset(options).read_movies(), options.stimuli)
+    rows = stimuli["movie"].values == "seg2"
+    assert rows.sum() == 3 * 2 * N_TRS
+    np.testing.assert_allclose(stimuli["source_time"].values[rows], np.arange(120) / 3, atol=0.17)
+
+
 def test_missing_frames_are_refused(folder: Path):
     (folder / "stimuli" / "seg2.npy").unlink()
-    with pytest.raises(InputError, match=r"no frames of movie 'seg2'.*ffmpeg"):
+    with pytest.raises(InputError, match=r"no film and no frames of movie 'seg2'"):
         open_raw_dataset(make_options(folder)).read_movies()
 
 

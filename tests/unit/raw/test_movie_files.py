@@ -9,7 +9,13 @@ import pytest
 from PIL import Image
 
 from brainalign.errors import CorruptDataError, InputError
-from brainalign.raw.movie_files import count_frames, open_movie_tables, read_movie_frames
+from brainalign.raw.movie_files import (
+    count_frames,
+    open_frames,
+    open_movie_file,
+    open_movie_tables,
+    read_movie_frames,
+)
 from movie_lab import N_FRAMES, write_movie_files
 
 _FRAMES = np.random.default_rng(0).integers(0, 256, (5, 6, 7), dtype=np.uint8)
@@ -39,10 +45,22 @@ def test_every_form_of_a_movie_gives_the_same_frames(tmp_path: Path, form: str) 
     np.testing.assert_array_equal(read_movie_frames(path), np.stack([_FRAMES] * 3, axis=3))
 
 
-def test_mp4_is_refused_with_a_way_out(tmp_path: Path) -> None:
+def test_single_frames_of_a_video_are_refused_with_a_way_out(tmp_path: Path) -> None:
     (tmp_path / "movie.mp4").write_bytes(b"video")
-    with pytest.raises(InputError, match=r"decoders differ.*ffmpeg -i movie.mp4"):
-        count_frames(tmp_path / "movie.mp4")
+    with pytest.raises(InputError, match=r"single frames of a video.*ffmpeg -i movie.mp4"):
+        open_frames(tmp_path / "movie.mp4")
+
+
+def test_separate_frames_need_a_rate(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no frame rate of their own"):
+        open_movie_file(_write(tmp_path, "npy"), None)
+
+
+def test_a_movie_that_changed_meanwhile_is_refused(tmp_path: Path) -> None:
+    movies = open_movie_tables([write_movie_files(tmp_path)])
+    np.save(tmp_path / "first.npy", np.zeros((N_FRAMES - 1, 12, 12), np.uint8))
+    with pytest.raises(CorruptDataError, match="changed while it was read"):
+        movies.read_frames("first")
 
 
 def test_missing_movie_file_is_named(tmp_path: Path) -> None:

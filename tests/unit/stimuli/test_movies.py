@@ -99,6 +99,18 @@ def test_splits_that_are_not_given_cannot_be_asked_for() -> None:
         build_movie_stimuli(_make_collection(100), options)
 
 
+def test_a_film_in_two_splits_is_refused() -> None:
+    movies = {
+        name: Movie(name, 10, 10.0, split=np.full(10, split))
+        for name, split in (("a", "train"), ("b", "validation"), ("c", "test"))
+    }
+    collection = MovieCollection(
+        movies, lambda name: np.full((10, 8, 8, 3), 1 if name == "b" else 2, np.uint8)
+    )
+    with pytest.raises(InputError, match=r"'a' and 'c' are the same film.*in train and in test"):
+        build_movie_stimuli(collection, MovieStimuliOptions())
+
+
 def test_movies_for_receptive_fields_are_left_out() -> None:
     movies = {
         "noise": Movie("noise", 50, 10.0, use="receptive_field"),

@@ -358,14 +358,14 @@ def measure_code_errors(quantised: Quantised) -> tuple[torch.Tensor, torch.Tenso
         Read from the distances to all codes, which code matching needs anyway.
     """
     squared, code = quantised.squared_distance, quantised.code
-    own = torch.gather(squared, -1, code[..., None])[..., 0]
-    cross = torch.stack(
-        [
-            torch.stack([torch.gather(one, -1, code[other][..., None])[..., 0] for other in row])
-            for one, row in zip(squared, _list_others(len(code)), strict=True)
-        ]
-    )
-    return own, cross
+    n_modalities = len(code)
+    # One look-up for all pairs: the gradient of each is as large as the table.
+    chosen = code.movedim(0, -1).expand(n_modalities, -1, -1, -1)
+    error = torch.gather(squared, -1, chosen).movedim(-1, 1)
+    own = error.diagonal(dim1=0, dim2=1).movedim(-1, 0)
+    others = torch.tensor(_list_others(n_modalities), device=code.device)
+    rows = torch.arange(n_modalities, device=code.device)[:, None]
+    return own, error[rows, others]
 
 
 def _measure_agreement(token: torch.Tensor, partner: list[list[torch.Tensor]]) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,6 +31,9 @@ from brainalign.training.progress import Report
 from brainalign.training.randomness import derive_seed, isolate_torch_randomness
 
 _MODALITIES = ("bold", "video", "text")
+
+TOKENS_PER_CODE = 20
+"""Tokens in training below which a code is hardly more than one of them."""
 
 
 @dataclass(frozen=True)
@@ -134,10 +138,18 @@ class NeuroAlign(ClipMethod):
         Raises
         ------
         InputError
-            Segments stand in both splits, are too short, or levels do not fit.
+            Segments stand in both splits, are too short, levels do not fit, or the codebook has
+            more codes than there are tokens.
+
+        Warns
+        -----
+        UserWarning
+            There are fewer than 20 tokens per code.
         """
         check_no_shared_rows(training, validation)
         options = self.options
+        if options.codebook != "none":
+            _check_codes(options.n_codes, training)
         starts = [
             find_window_starts(
                 one, options.window_trs, options.n_lags, options.smallest_recorded_share
@@ -291,3 +303,22 @@ class NeuroAlign(ClipMethod):
                 )
             )
         return shapes
+
+
+def _check_codes(n_codes: int, training: Segments) -> None:
+    n_modalities = 2 if training.text is None else 3
+    n_tokens = n_modalities * int((training.is_shown & training.is_recorded).sum())
+    if n_codes > n_tokens:
+        raise InputError(
+            "the codebook is larger than the data",
+            where="neuroalign",
+            expected=f"n_codes of at most {n_tokens}, the tokens of the training segments",
+            found=n_codes,
+            remedy=f"Set n_codes to {max(2, n_tokens // TOKENS_PER_CODE)} or fewer.",
+        )
+    if n_codes * TOKENS_PER_CODE > n_tokens:
+        warnings.warn(
+            f"{n_codes} codes for {n_tokens} tokens in training: codes will mean little",
+            UserWarning,
+            stacklevel=3,
+        )

@@ -116,10 +116,10 @@ class NeuroAlignOptions(ClipOptions, TrainingOptions):
         default=3, ge=1, description="TRs ahead that are predicted (recommended)."
     )
     prediction_negatives: Literal["clips", "moments"] = Field(
-        default="clips",
+        default="moments",
         description="What a prediction is contrasted with (recommended): the same moment of other "
-        "windows as published, or other moments of its own window as well, which makes tokens of "
-        "a window differ (better codes) and flattens the learned lags.",
+        "windows as published, or other moments of its own window as well. The former makes all "
+        "tokens of a window alike, so that their codes say little.",
     )
     prediction_weight: float = Field(
         default=0.5, ge=0, description="Weight of the prediction against the global contrast."

@@ -59,4 +59,4 @@ class BIDSMovieFolder(BIDSFolder):
         movies = {
             name: replace(collection.movies[name], caption=captions.get(name)) for name in shown
         }
-        return MovieCollection(movies, collection.read_frames, collection.read_first_frame)
+        return replace(collection, movies=movies)
