@@ -21,8 +21,9 @@ from nibabel.filebasedimages import ImageFileError
 from brainalign.errors import BrainalignError, CorruptDataError, InputError
 from brainalign.options import suggest_name
 from brainalign.raw.cc2017_options import CC2017Options
+from brainalign.raw.frame_files import VIDEO_ENDINGS
 from brainalign.raw.movie_captions import read_captions
-from brainalign.raw.movie_files import VIDEO_ENDINGS, MovieFile, collect_movies, open_movie_file
+from brainalign.raw.movie_files import MovieFile, collect_movies, open_movie_file
 from brainalign.raw.movies import Movie, MovieCollection
 from brainalign.raw.recording import expand_folder
 

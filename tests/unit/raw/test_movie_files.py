@@ -9,13 +9,8 @@ import pytest
 from PIL import Image
 
 from brainalign.errors import CorruptDataError, InputError
-from brainalign.raw.movie_files import (
-    count_frames,
-    open_frames,
-    open_movie_file,
-    open_movie_tables,
-    read_movie_frames,
-)
+from brainalign.raw.frame_files import count_frames, open_frames, read_movie_frames
+from brainalign.raw.movie_files import open_movie_file, open_movie_tables
 from movie_lab import N_FRAMES, write_movie_files
 
 _FRAMES = np.random.default_rng(0).integers(0, 256, (5, 6, 7), dtype=np.uint8)

@@ -22,7 +22,7 @@ import pandas as pd
 
 from brainalign.errors import BrainalignError, CorruptDataError, InputError
 from brainalign.options import suggest_name
-from brainalign.raw.movie_files import open_frames
+from brainalign.raw.frame_files import open_frames
 from brainalign.raw.published.hcp_design import MOVIES, MovieRun, list_samples
 from brainalign.raw.published.hcp_series import (
     is_cifti,

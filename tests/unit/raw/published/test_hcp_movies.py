@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 from PIL import Image
 
-from brainalign.raw.movie_files import open_frames
+from brainalign.raw.frame_files import open_frames
 from brainalign.raw.published.hcp_design import MOVIES, list_samples
 from brainalign.raw.published.hcp_movies import scale_over_time
 from brainalign.raw.published.options import HCPMoviesDataset
