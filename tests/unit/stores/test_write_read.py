@@ -13,7 +13,14 @@ import xarray as xr
 import zarr
 
 from brainalign.errors import CorruptDataError, InputError
-from brainalign.stores.read import iterate_blocks, open_store, read_digest, read_labels, read_store
+from brainalign.stores.read import (
+    iterate_blocks,
+    open_store,
+    read_digest,
+    read_labels,
+    read_store,
+    take_rows,
+)
 from brainalign.stores.write import write_store
 from example_stores import EXAMPLES, make_features, make_responses
 
@@ -237,3 +244,12 @@ def test_a_flipped_bit_in_a_chunk_never_reads_as_other_values(store: Path, name:
             assert read_store(store, "responses").identical(sound)
         except CorruptDataError:
             continue
+
+
+def test_rows_come_in_the_order_that_was_asked_for(
+    large_store: tuple[Path, np.ndarray],
+) -> None:
+    path, values = large_store
+    rows = np.array([2002, 0, 7, 7, 1500])
+    variable = open_store(path, "features")["grid/feature"].variables["feature"]
+    np.testing.assert_array_equal(take_rows(variable, rows), values[rows])
