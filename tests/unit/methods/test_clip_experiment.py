@@ -15,11 +15,11 @@ from brainalign.methods.clip_baselines.ridge import RidgeDelays
 from brainalign.methods.clips.experiment import fit_experiment, predict_experiment
 from brainalign.methods.experiment import ExperimentJob
 from brainalign.methods.registry import get_method_options
+from brainalign.responses.fmri_movies import build_fmri_movie_responses
 from brainalign.stores.contracts import find_contract_violations
 from brainalign.stores.provenance import ProvenanceRecorder
-from brainalign.stores.read import open_store
 from brainalign.stores.write import write_store
-from movie_scanner import make_options, write_recording, write_stores
+from movie_scanner import make_options, open_recording, write_recording, write_stores
 from unit.methods.bold_video_world import N_TRS, make_segments, rank_windows
 
 TEST_STARTS = np.concatenate([s * N_TRS + np.arange(0, 97, 4) for s in range(8)])
@@ -65,11 +65,12 @@ def test_fit_predict_and_score(folder: Path, method: str, given: dict):
 
 
 def test_subjects_are_fitted_by_themselves_and_scored_together(folder: Path):
-    with open_store(folder / "01.zarr", "responses") as tree:
-        other = tree.to_dataset().load()
-    other["response"] = other["response"][..., ::-1].copy()
+    options = make_options()
+    dataset = open_recording(folder / "recording", options)
+    other = build_fmri_movie_responses(dataset, "01", options.responses, None)
     other.attrs["subject"] = "02"
-    write_store(folder / "02.zarr", other, "responses", ProvenanceRecorder("x", {}, {}).finish())
+    record = ProvenanceRecorder("responses", {}, {}).finish()
+    write_store(folder / "02.zarr", other, "responses", record)
     job = make_job(folder, "neuroalign", FEW)
     both = replace(job, responses=(folder / "01.zarr", folder / "02.zarr"))
     alone, together = fit_experiment(job), fit_experiment(both)

@@ -175,23 +175,22 @@ class CrossPrediction(nn.Module):
         self, token: torch.Tensor, context: torch.Tensor, valid: torch.Tensor | None
     ) -> torch.Tensor:
         unit = functional.normalize(token, dim=-1)
-        scale, n_times = self.scale(), token.shape[2]
+        scale, n_modalities, n_times = self.scale(), len(token), token.shape[2]
+        weight = torch.ones(n_modalities, n_modalities, dtype=token.dtype, device=token.device)
+        weight.fill_diagonal_(self.self_weight)
         loss = token.new_zeros(())
         for step in range(1, self.n_steps + 1):
             past = context[:, :, 1 : n_times - step]
-            for source in range(len(token)):
-                predictor = self.predictors[source * self.n_steps + step - 1]
-                predicted = scale * functional.normalize(predictor(past[source]), dim=-1)
-                for sink in range(len(token)):
-                    weight = self.self_weight if source == sink else 1.0
-                    counted = None
-                    if valid is not None:
-                        counted = (
-                            valid[source, :, 1 : n_times - step] & valid[sink, :, step + 1 :]
-                        ).T
-                    part = self._contrast(predicted, unit[sink], step, counted)
-                    loss = loss + weight * part / self.n_steps
-        return loss
+            predictors = [self.predictors[n * self.n_steps + step - 1] for n in range(n_modalities)]
+            parts = zip(predictors, past, strict=True)
+            predicted = torch.stack([predictor(one) for predictor, one in parts])
+            predicted = scale * functional.normalize(predicted, dim=-1)
+            counted = None
+            if valid is not None:
+                counted = valid[:, None, :, 1 : n_times - step] & valid[None, :, :, step + 1 :]
+                counted = counted.transpose(2, 3)
+            loss = loss + (weight * self._contrast(predicted, unit, step, counted)).sum()
+        return loss / self.n_steps
 
     def _contrast(
         self,
@@ -200,17 +199,22 @@ class CrossPrediction(nn.Module):
         step: int,
         counted: torch.Tensor | None,
     ) -> torch.Tensor:
-        """Contrast predictions with what came, over clips and, where asked, over moments."""
-        # Times first, so that one product serves all moments.
-        logits = predicted.transpose(0, 1) @ unit[:, step + 1 :].permute(1, 2, 0)
+        """Contrast predictions with what came, over clips and, where asked, over moments.
+
+        Gives the loss of each pair of modalities, (n_modalities, n_modalities), sources first.
+        """
+        # Pairs and times first, so that one product serves all of them.
+        logits = predicted.transpose(1, 2)[:, None] @ unit[None, :, :, step + 1 :].permute(
+            0, 1, 3, 4, 2
+        )
         moments = None
         if self.contrasts_moments:
-            moments = predicted @ unit.transpose(1, 2)
-            n_predicted, n_times = moments.shape[1:]
+            moments = predicted[:, None] @ unit[None].transpose(3, 4)
+            n_predicted, n_times = moments.shape[3:]
             place = torch.arange(n_predicted, device=unit.device)
             # The true moment stands among the clips already.
             is_true = place[:, None] + step + 1 == torch.arange(n_times, device=unit.device)
-            moments = moments.masked_fill(is_true, -math.inf).logsumexp(2).T
+            moments = moments.masked_fill(is_true, -math.inf).logsumexp(4).transpose(2, 3)
         return _contrast_diagonals(logits, counted, moments)
 
 
@@ -221,26 +225,26 @@ def _contrast_diagonals(
 
     Parameters
     ----------
-    logits : tensor of shape (n_moments, n_clips, n_clips)
+    logits : tensor of shape (..., n_moments, n_clips, n_clips)
         Predictions by rows.
-    counted : tensor of shape (n_moments, n_clips), bool, or None
+    counted : tensor of shape (..., n_moments, n_clips), bool, or None
         None: all.
-    moments : tensor of shape (n_moments, n_clips), or None
+    moments : tensor of shape (..., n_moments, n_clips), or None
         Logsumexp over the other moments of the own clip, which join the candidates of a row.
     """
     if counted is not None:
         off = ~counted
-        logits = logits.masked_fill(off[:, :, None] | off[:, None, :], -math.inf)
+        logits = logits.masked_fill(off[..., :, None] | off[..., None, :], -math.inf)
         # A row without any candidate would be 0/0; its diagonal is left and it has no weight.
         logits = torch.where(torch.diag_embed(off), torch.zeros_like(logits), logits)
-    diagonal = logits.diagonal(dim1=1, dim2=2)
-    rows = logits.logsumexp(2)
+    diagonal = logits.diagonal(dim1=-2, dim2=-1)
+    rows = logits.logsumexp(-1)
     if moments is not None:
         rows = torch.logaddexp(rows, moments)
-    loss = 0.5 * (rows + logits.logsumexp(1)) - diagonal
+    loss = 0.5 * (rows + logits.logsumexp(-2)) - diagonal
     if counted is None:
-        return loss.mean()
-    return (loss * counted).sum() / counted.sum().clamp(min=1)
+        return loss.mean((-2, -1))
+    return (loss * counted).sum((-2, -1)) / counted.sum((-2, -1)).clamp(min=1)
 
 
 def compute_code_matching(
