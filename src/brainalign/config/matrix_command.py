@@ -41,7 +41,8 @@ def write_matrix(matrix: pd.DataFrame) -> str:
     methods = list(dict.fromkeys(matrix["method"]))
     datasets = list(dict.fromkeys(matrix["dataset"]))
     entry = {
-        (row.method, row.dataset): (_MARKS[row.state], row.reason) for row in matrix.itertuples()
+        (str(method), str(dataset)): (_MARKS[str(state)], str(reason))
+        for dataset, method, state, reason in matrix.itertuples(index=False)
     }
     reasons = list(
         dict.fromkeys(

@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace) -> None:
         drawn = _draw(values, places, arguments, " · ".join(identity.values()))
     if output is not None:
         with publish_file(output) as draft:
-            if on_surface:
+            if isinstance(places, Grayordinates):
                 write_dense_scalars(draft, output.name, arguments.variable, values, places)
             else:
                 write_map(draft, output.name, values, places, arguments.fill)

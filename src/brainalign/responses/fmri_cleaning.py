@@ -192,7 +192,7 @@ def project_out(series: np.ndarray, basis: np.ndarray) -> np.ndarray:
     narrow = basis.astype(np.float32, copy=False)
     share = narrow.T @ series
     # series - narrow share in one call and without an array between; BLAS counts columns first.
-    return sgemm(-1.0, share.T, narrow.T, 1.0, series.T, overwrite_c=True).T  # type: ignore[no-any-return]
+    return sgemm(-1.0, share.T, narrow.T, 1.0, series.T, overwrite_c=True).T
 
 
 def find_scale(cleaned: np.ndarray, mean: np.ndarray, how: str) -> np.ndarray:
@@ -252,8 +252,7 @@ def clean_series(
     cleaned : array of shape (n_volumes, n_voxels), float32
     """
     nuisance = compose_nuisance(confounds, len(series), tr_s, high_pass_hz)
-    everything = kept is None or bool(kept.all())
-    rows = slice(None) if everything else np.flatnonzero(kept)
+    rows = slice(None) if kept is None or kept.all() else np.flatnonzero(kept)
     basis = find_basis(nuisance[rows]).astype(np.float32)
     weight = np.full(len(basis), 1 / len(basis), dtype=np.float32)
     for start in range(0, series.shape[1], _N_TOGETHER):
@@ -264,6 +263,6 @@ def clean_series(
         cleaned = project_out(signal - mean, basis)
         cleaned *= find_scale(cleaned, mean, standardisation)
         series[rows, columns] = cleaned
-    if not everything:
-        series[~kept] = np.nan  # type: ignore[operator]
+    if kept is not None:
+        series[~kept] = np.nan
     return series

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -147,7 +148,9 @@ def read_mesh(path: Path, n_vertices: int) -> tuple[np.ndarray, np.ndarray]:
     if not path.is_file():
         raise InputError("no such surface", where=path)
     try:
-        coordinate, triangle = nib.load(path).agg_data(("pointset", "triangle"))
+        # nibabel's types leave open what kind of image a file is.
+        surface: Any = nib.load(path)
+        coordinate, triangle = surface.agg_data(("pointset", "triangle"))
     except Exception as error:  # of the XML parser, the decompressor, or nibabel
         raise CorruptDataError("is no surface in GIFTI", where=path, found=str(error)) from error
     if len(coordinate) != n_vertices:

@@ -142,7 +142,8 @@ def _describe_archive(path: Path, name: str) -> Iterator[str]:
 
 def _describe_volume(path: Path, name: str) -> Iterator[str]:
     try:
-        image = nibabel.load(path)
+        # nibabel's types leave open what kind of image a file is.
+        image: Any = nibabel.load(path)
     except nibabel.filebasedimages.ImageFileError as error:
         raise ValueError(str(error)) from error
     steps = " x ".join(f"{step:.4g}" for step in image.header.get_zooms())

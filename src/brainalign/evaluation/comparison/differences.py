@@ -93,9 +93,11 @@ def compare_contestants(contest: Contest, options: ComparisonOptions) -> pd.Data
     row_of = {name: row for row, name in enumerate(subjects)}
     column_of = {name: column for column, name in enumerate(units)}
     for number, (*_, joined) in enumerate(pairs):
-        place = joined["subject"].map(row_of), joined["unit"].map(column_of), number
-        np.add.at(total, place, joined["value_a"] - joined["value_b"])
-        np.add.at(count, place, 1.0)
+        row = joined["subject"].map(row_of).to_numpy(dtype=np.intp)
+        column = joined["unit"].map(column_of).to_numpy(dtype=np.intp)
+        difference = (joined["value_a"] - joined["value_b"]).to_numpy()
+        np.add.at(total[:, :, number], (row, column), difference)
+        np.add.at(count[:, :, number], (row, column), 1.0)
     tested = flip_signs(total.sum(axis=0), options.n_permutations, options.seed)
     draw_subjects = len(subjects) >= options.min_subjects
     interval = bootstrap_means(

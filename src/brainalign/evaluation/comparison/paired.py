@@ -102,7 +102,7 @@ def _draw_signs(n_units: int, n_permutations: int, seed: int, is_exact: bool) ->
             bits = (numbers >> np.arange(n_units)) & 1
         else:
             bits = generator.integers(2, size=(n_rows, n_units), dtype=np.int8)
-        yield 1.0 - 2.0 * bits
+        yield 1.0 - 2.0 * bits.astype(np.float64)
 
 
 def bootstrap_means(

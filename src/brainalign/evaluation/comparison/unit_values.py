@@ -118,15 +118,16 @@ def list_contests(stores: Sequence[Mapping[str, pd.DataFrame]]) -> list[Contest]
                 collected.setdefault(identity, []).append(
                     Contestant(names["method"], names["backbone"], matching, values)
                 )
-    return [
-        Contest(
-            *identity,
-            units[identity],
-            tuple(sorted(found, key=lambda one: (one.method, one.backbone))),
+    contests = []
+    for identity, found in sorted(collected.items()):
+        if len(found) < 2:
+            continue
+        dataset, task, metric, protocol, direction = identity
+        contestants = tuple(sorted(found, key=lambda one: (one.method, one.backbone)))
+        contests.append(
+            Contest(dataset, task, metric, protocol, direction, units[identity], contestants)
         )
-        for identity, found in sorted(collected.items())
-        if len(found) > 1
-    ]
+    return contests
 
 
 def _read_details(

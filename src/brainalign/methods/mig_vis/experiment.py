@@ -155,7 +155,7 @@ def predict_experiment(job: ExperimentJob, fitted: FittedExperiment) -> xr.DataT
             for objective in dict.fromkeys(map(choose_objective, options.variants))
             for seed in seeds
         }
-        fits = {
+        fits: dict[str, list[FittedPart]] = {
             variant: [
                 _complete(
                     job,

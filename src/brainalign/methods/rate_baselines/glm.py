@@ -165,7 +165,11 @@ class PoissonGLM(RateMethod):
             raise InputError("these weights are of another model", where=self.name)
         n_units, n_columns = weights["filter"].shape
         shape = (n_units, n_columns - 1)
-        shapes = {"filter": (n_units, n_columns), "mean": shape, "deviation": shape}
+        shapes: dict[str, tuple[int, ...]] = {
+            "filter": (n_units, n_columns),
+            "mean": shape,
+            "deviation": shape,
+        }
         if self.options.history:
             shapes |= {
                 "history": (n_units, self.options.history_frames),

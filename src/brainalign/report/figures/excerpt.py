@@ -5,6 +5,7 @@ from __future__ import annotations
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from brainalign.report.figures.style import PANEL_WIDTH, RULE, use_style
@@ -46,6 +47,6 @@ def draw_excerpt(
         )
         axes.set(xlabel=column_name, ylabel=row_name, title=title)
         for axis in (axes.xaxis, axes.yaxis):
-            axis.get_major_locator().set_params(integer=True)
+            axis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 2.5, 5, 10]))
         figure.colorbar(image, ax=axes, label=colour_name, fraction=0.05)
     return figure

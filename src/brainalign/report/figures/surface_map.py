@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
@@ -43,7 +45,8 @@ def draw_surface_map(
         figure.suptitle(title, x=0.01, ha="left", size=9, weight="bold")
         panels = [(side, view) for side in meshes for view in _VIEWS]
         for number, (side, view) in enumerate(panels):
-            axes = figure.add_axes(
+            # Types know flat axes only; these have a box.
+            axes: Any = figure.add_axes(
                 (0.88 * number / len(panels), 0.0, 0.88 / len(panels), 0.8), projection="3d"
             )
             plot_surf_stat_map(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from brainalign.report.figures.style import (
@@ -41,7 +42,7 @@ def draw_histogram(values: NDArray[np.floating], name: str, title: str) -> Figur
         axes = figure.add_subplot()
         axes.hist(known, bins=_N_BINS, color=_COLOUR, ec="white", lw=0.4)
         axes.set(xlabel=name, ylabel="count", title=title)
-        axes.yaxis.get_major_locator().set_params(integer=True)
+        axes.yaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 2.5, 5, 10]))
     return figure
 
 
@@ -70,10 +71,12 @@ def draw_components(
             group = np.asarray(labels)
             for name, colour in assign_colours(groups).items():
                 chosen = points[group == name]
-                axes.scatter(*chosen.T, s=7, color=colour, lw=0, alpha=0.8, label=name)
+                axes.scatter(
+                    chosen[:, 0], chosen[:, 1], s=7, color=colour, lw=0, alpha=0.8, label=name
+                )
             axes.legend(fontsize=_SMALL, loc="best", handletextpad=0.2)
         else:
-            axes.scatter(*points.T, s=7, color=_COLOUR, lw=0, alpha=0.7)
+            axes.scatter(points[:, 0], points[:, 1], s=7, color=_COLOUR, lw=0, alpha=0.7)
         axes.set(
             xlabel=f"first component ({shares[0]:.0%})",
             ylabel=f"second ({shares[1]:.0%})",

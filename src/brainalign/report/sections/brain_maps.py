@@ -67,7 +67,7 @@ def _lies_on_surface(artifact: Artifact) -> bool:
 
 def _describe_surface(subject: str, artifact: Artifact) -> str:
     """Say why there is no picture of a subject, and what it would show."""
-    values = open_store(artifact.path, "responses")[_VARIABLE].values
+    values = np.asarray(open_store(artifact.path, "responses")[_VARIABLE].data)
     how = _CIFTI if has_variables(artifact.path, "vertex") else _UNPLACED
     count = write_count(len(values), "unit")
     return f"{subject}: {count} on the surface of the brain, {_describe(values)}. {how}"

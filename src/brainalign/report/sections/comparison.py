@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -149,12 +150,14 @@ def _draw(
     rows = []
     by_methods = shown[shown["compared"] == "methods"]
     by_backbones = shown[shown["compared"] == "backbones"]
-    for row in by_methods.sort_values(["method_a", "backbone_a", "method_b"]).itertuples():
-        group = f"{write_name(row.method_a)} on {write_name(row.backbone_a)}, less"
-        rows.append(_make_row(row, group, write_name(row.method_b)))
-    for row in by_backbones.sort_values(["method_a", "backbone_a", "backbone_b"]).itertuples():
-        group = f"{write_name(row.method_a)}: {write_name(row.backbone_a)} less"
-        rows.append(_make_row(row, group, write_name(row.backbone_b)))
+    by_methods = by_methods.sort_values(["method_a", "backbone_a", "method_b"])
+    for row in by_methods.to_dict("records"):
+        group = f"{write_name(row['method_a'])} on {write_name(row['backbone_a'])}, less"
+        rows.append(_make_row(row, group, write_name(row["method_b"])))
+    by_backbones = by_backbones.sort_values(["method_a", "backbone_a", "backbone_b"])
+    for row in by_backbones.to_dict("records"):
+        group = f"{write_name(row['method_a'])}: {write_name(row['backbone_a'])} less"
+        rows.append(_make_row(row, group, write_name(row["backbone_b"])))
     first = shown["method_a"].iloc[0]
     figure = draw_differences(rows, f"difference in {name}", colours.get(first, "#0072b2"))
     n_found = sum(row.is_found for row in rows)
@@ -167,15 +170,14 @@ def _draw(
     return encode_figure(figure, make_slug("differences", dataset, *score), alt)
 
 
-def _make_row(row: object, group: str, label: str) -> DifferenceRow:
-    values = row._asdict()  # type: ignore[attr-defined]
+def _make_row(row: Mapping[Hashable, Any], group: str, label: str) -> DifferenceRow:
     return DifferenceRow(
         group,
         label,
-        values["difference"],
-        values["ci_low"],
-        values["ci_high"],
-        values["p_corrected"] < ALPHA,
+        row["difference"],
+        row["ci_low"],
+        row["ci_high"],
+        row["p_corrected"] < ALPHA,
     )
 
 

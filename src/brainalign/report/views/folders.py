@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -100,14 +101,15 @@ def _show_json(path: Path, name: str) -> list[Block]:
 
 
 def _show_volume(path: Path, name: str) -> list[Block]:
-    image = nibabel.load(path)
+    # nibabel's types leave open what kind of image a file is.
+    image: Any = nibabel.load(path)
     shape = image.shape
     if len(shape) < 3:
         return [Text(f"{name}: an image of shape {shape}.")]
     middle = shape[2] // 2
     # Only one slice of one volume is read.
     place = (slice(None), slice(None), middle, *(0 for _ in shape[3:]))
-    values = np.asarray(image.dataobj[place], dtype=float).T[::-1]
+    values = np.asarray(image.dataobj[place], dtype=np.float64).T[::-1]
     size = " x ".join(map(str, shape))
     zooms = " x ".join(f"{zoom:.3g}" for zoom in image.header.get_zooms())
     figure = draw_excerpt(values, "voxel", "voxel", "value", f"slice {middle} of {shape[2]}")

@@ -67,7 +67,9 @@ def _choose_groups(tree: xr.DataTree) -> list[str]:
 
 
 def _show_group(opened: Opened, path: str) -> list[Block]:
-    group = opened.tree[path].to_dataset(inherit=False)
+    node = opened.tree[path]
+    assert isinstance(node, xr.DataTree)
+    group = node.to_dataset(inherit=False)
     pictures: list[Picture] = []
     notes: list[str] = []
     for one, other in _PAIRS.items():
@@ -145,7 +147,7 @@ def _draw_rates(opened: Opened, group: xr.Dataset, path: str, notes: list[str]) 
 
 def _draw_matrices(opened: Opened, group: xr.Dataset, path: str, notes: list[str]) -> list[Picture]:
     """Draw other arrays as colours, whatever they are."""
-    pictures = []
+    pictures: list[Picture] = []
     for name, variable in group.data_vars.items():
         kind = variable.dtype.kind
         if name in _SHOWN_ELSEWHERE or kind not in "fbiu" or variable.ndim < 2:

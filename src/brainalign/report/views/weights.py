@@ -108,7 +108,8 @@ def _show_weights(opened: Opened) -> list[Block]:
 
 
 def _tabulate_weights(opened: Opened, name: str) -> list[Block]:
-    rows, n_tensors, n_parameters = [], 0, 0
+    rows: list[Row] = []
+    n_tensors = n_parameters = 0
     try:
         with safe_open(opened.path / name, framework="numpy") as weights:
             for key in sorted(weights.keys()):
