@@ -17,9 +17,10 @@ rule report:
         f"{RESULTS}/logs/report.log",
     conda:
         "../../envs/base.yaml"
-    threads: 1
+    # Figures take most of the time, and nothing else is left to do then.
+    threads: 2
     resources:
-        mem_mb=2000,
+        mem_mb=3000,
         runtime=30,
     params:
         results=get_results_folder,
@@ -28,4 +29,4 @@ rule report:
         page=get_page_digest,
     shell:
         "brainalign report --results {params.results:q} --inputs {input:q}"
-        " --matrix {params.matrix:q} --output {output.report:q} > {log:q} 2>&1"
+        " --matrix {params.matrix:q} --threads {threads} --output {output.report:q} > {log:q} 2>&1"

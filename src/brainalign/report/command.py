@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="{}",
         help="which methods can run on which data sets: {data set: {method: [state, reason]}}",
     )
+    parser.add_argument("--threads", type=int, default=1, help="processes that draw figures")
     parser.add_argument("--output", type=Path, required=True, help="folder of the page")
 
 
@@ -44,7 +45,9 @@ def run(arguments: argparse.Namespace) -> None:
     options = {"matrix": json.loads(arguments.matrix)}
     inputs = {str(path): path for path in arguments.inputs}
     recorder = ProvenanceRecorder("report", options, inputs)
-    page = compose_page(read_run(arguments.inputs, arguments.results), matrix)
+    page = compose_page(
+        read_run(arguments.inputs, arguments.results), matrix, n_workers=arguments.threads
+    )
     with publish_folder(arguments.output, "report", recorder.record) as draft:
         (draft / "index.html").write_text(page.html, encoding="utf-8")
         (draft / "figures").mkdir()

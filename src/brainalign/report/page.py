@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pandas as pd
+from joblib import Parallel, delayed
 
 from brainalign.evaluation.options import EvaluationOptions
 from brainalign.report.artifacts import Run
@@ -37,7 +41,7 @@ from brainalign.report.sections.yardsticks import compose_yardsticks
 __all__ = ["Page", "compose_page"]
 
 
-def compose_page(run: Run, matrix: Matrix | None = None) -> Page:
+def compose_page(run: Run, matrix: Matrix | None = None, n_workers: int = 1) -> Page:
     """Draw all figures and fill the template.
 
     Parameters
@@ -46,6 +50,8 @@ def compose_page(run: Run, matrix: Matrix | None = None) -> Page:
         Published folders; every part may be missing.
     matrix : mapping of Pair to State, optional
         Which pairs of method and data set the configuration plans, allows or refuses.
+    n_workers : int
+        Processes that compose sections; most of their time goes into figures.
 
     Raises
     ------
@@ -54,12 +60,12 @@ def compose_page(run: Run, matrix: Matrix | None = None) -> Page:
 
     Notes
     -----
-    The same folders give the same page.
+    The same folders give the same page, with any number of workers.
     """
     datasets = run.list_datasets()
     title = f"Brain alignment of {write_list(datasets)}" if datasets else "An empty run"
     scores = read_scores(run)
-    groups = group_sections(_compose_sections(run, scores), datasets, run.list_methods())
+    groups = group_sections(_compose_sections(run, scores, n_workers), datasets, run.list_methods())
     overview = compose_matrix_section(run, scores, matrix or {}, _Locator(groups, datasets))
     if overview is not None:
         groups[0] = Group(groups[0].title, [*groups[0].sections, overview])
@@ -84,29 +90,33 @@ class _Locator:
         return f"#{address}" if address in self._known else ""
 
 
-def _compose_sections(run: Run, scores: pd.DataFrame | None) -> list[Section]:
+def _compose_sections(run: Run, scores: pd.DataFrame | None, n_workers: int) -> list[Section]:
     recordings = read_recordings(run)
     floors = list_floors(run)
-    sections = [
-        compose_summary(run, recordings, read_stimulus_sets(run), scores),
-        _compose_scores(run, scores, floors),
-        compose_labels(run, scores, _assign_colours(run, scores)),
-        compose_rates(run, scores),
-        compose_clips(run, scores, _assign_colours(run, scores)),
-        compose_comparison(run, _assign_colours(run, scores)),
-        compose_retrieval(run, floors),
-        compose_similarity(run, floors),
-        compose_mig_vis(run),
-        compose_yardsticks(scores),
-        compose_training(run),
-        compose_sorting(run),
-        compose_recordings(recordings, run.sorted),
-        compose_movies(run),
-        compose_brain_maps(run),
-        compose_stimuli(run),
-        compose_backbones(run),
-        compose_provenance(run),
+    colours = _assign_colours(run, scores)
+    parts: list[tuple[Callable[..., Section | None], tuple[Any, ...]]] = [
+        (compose_summary, (run, recordings, read_stimulus_sets(run), scores)),
+        (_compose_scores, (run, scores, floors)),
+        (compose_labels, (run, scores, colours)),
+        (compose_rates, (run, scores)),
+        (compose_clips, (run, scores, colours)),
+        (compose_comparison, (run, colours)),
+        (compose_retrieval, (run, floors)),
+        (compose_similarity, (run, floors)),
+        (compose_mig_vis, (run,)),
+        (compose_yardsticks, (scores,)),
+        (compose_training, (run,)),
+        (compose_sorting, (run,)),
+        (compose_recordings, (recordings, run.sorted)),
+        (compose_movies, (run,)),
+        (compose_brain_maps, (run,)),
+        (compose_stimuli, (run,)),
+        (compose_backbones, (run,)),
+        (compose_provenance, (run,)),
     ]
+    sections = Parallel(n_jobs=n_workers, batch_size=1)(
+        delayed(compose)(*arguments) for compose, arguments in parts
+    )
     return [section for section in sections if section is not None]
 
 

@@ -206,7 +206,7 @@ def test_report_is_published_with_the_digests_of_its_inputs(reported_run: Report
 
 
 def test_the_same_run_gives_the_same_page(reported_run: ReportedRun) -> None:
-    again = compose_page(read_run(reported_run.inputs, reported_run.results))
+    again = compose_page(read_run(reported_run.inputs, reported_run.results), n_workers=2)
     assert again.html == reported_run.html
 
 
