@@ -77,7 +77,8 @@ class NWBDataset(NWBFolder, SpikeDatasetOptions):
         None,
         description="A tab-separated table with at least the columns stimulus and file (relative "
         "to the table), and optionally sha256, split, category, caption, labels and factors; "
-        "needed where the NWB files hold no images.",
+        "needed where the NWB files hold no images. With category or labels, file may be left "
+        "out: methods that need no images run then.",
     )
     stimulus_columns: list[str] = Field(
         ["stimulus"],

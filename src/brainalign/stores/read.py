@@ -108,12 +108,16 @@ def iterate_blocks(variable: xr.Variable) -> Iterator[np.ndarray]:
         place = tuple(
             slice(start, start + block) for start, block in zip(corner, blocks, strict=True)
         )
-        try:
-            yield np.asarray(variable[place].values)
-        except (OSError, RuntimeError, ValueError) as error:
-            raise CorruptDataError(
-                "a chunk does not decode", found=str(error), remedy=_REMEDY
-            ) from error
+        yield _decode(variable[place])
+
+
+def _decode(part: xr.Variable) -> np.ndarray:
+    try:
+        return np.asarray(part.values)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise CorruptDataError(
+            "a chunk does not decode", found=str(error), remedy=_REMEDY
+        ) from error
 
 
 def take_rows(variable: xr.Variable, rows: np.ndarray) -> np.ndarray:
@@ -131,6 +135,11 @@ def take_rows(variable: xr.Variable, rows: np.ndarray) -> np.ndarray:
     taken : array of shape (n_rows, ...)
         Rows in the order that was asked for.
 
+    Raises
+    ------
+    CorruptDataError
+        If a chunk does not decode.
+
     Notes
     -----
     Zarr answers a list of rows with index arrays as large as the result, for every axis: a hundred
@@ -142,7 +151,7 @@ def take_rows(variable: xr.Variable, rows: np.ndarray) -> np.ndarray:
     for start in range(0, variable.shape[0], step):
         here = np.flatnonzero((rows >= start) & (rows < start + step))
         if len(here):
-            taken[here] = np.asarray(variable[start : start + step].values)[rows[here] - start]
+            taken[here] = _decode(variable[start : start + step])[rows[here] - start]
     return taken
 
 
