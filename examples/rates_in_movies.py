@@ -17,6 +17,7 @@ from brainalign.methods.movies.arrays import Cells, Movies, RateTargets
 from brainalign.methods.movies.base import correlate_columns
 
 GRID, PATCH, N_CELLS, LAG = 4, 4, 4, 2
+N_TRIALS, RATE_HZ = 20, 30.0
 N_FRAMES = {"forest": 600, "river": 300}
 
 METHODS = {
@@ -30,14 +31,13 @@ METHODS = {
 
 
 def plant_cells(contrast: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, Cells]:
-    """Let cells answer to the darkness of one patch each; give their rates in Hz and fields."""
+    """Let cells answer to the darkness of one patch each; give spikes per frame and fields."""
     place = rng.choice(GRID * GRID, N_CELLS, replace=False)
     darkness = -np.roll(contrast, LAG, axis=0)[:, place]
     field = np.zeros((N_CELLS, GRID, GRID))
     field.reshape(N_CELLS, -1)[np.arange(N_CELLS), place] = 1
-    # Twenty repeats at 30 frames per second.
-    rate = rng.poisson(20 * 8 * np.logaddexp(0, 2 * darkness) / 30) / 20 * 30
-    return rate, Cells.from_arrays(field)
+    count = rng.poisson(8 * np.logaddexp(0, 2 * darkness) / RATE_HZ, (N_TRIALS, *darkness.shape))
+    return count, Cells.from_arrays(field)
 
 
 def main() -> None:
@@ -47,11 +47,13 @@ def main() -> None:
     shared, own = (gaussian_filter1d(rng.normal(size=(len(movie), n)), 2, axis=0) for n in (1, 16))
     contrast = (shared + 0.5 * own) / np.std(shared)
     frames = np.kron(contrast.reshape(-1, GRID, GRID), np.ones((1, PATCH, PATCH)))
-    movies = Movies.from_frames(0.5 + frames / 8, 30.0, movie=movie, grid=GRID)
-    rate, cells = plant_cells(contrast, rng)
+    movies = Movies.from_frames(0.5 + frames / 8, RATE_HZ, movie=movie, grid=GRID)
+    count, cells = plant_cells(contrast, rng)
+    rate = count.mean(axis=0) * RATE_HZ
     number = np.arange(len(movie))
-    training = RateTargets.from_frames(rate, movies, number < 480)
-    validation = RateTargets.from_frames(rate, movies, (number >= 480) & (movie == "forest"))
+    late = (number >= 480) & (movie == "forest")
+    training = RateTargets.from_frames(rate, movies, number < 480, count)
+    validation = RateTargets.from_frames(rate, movies, late, count)
 
     print("correlation of predicted and recorded rates in an unseen movie")
     for name, options in METHODS.items():

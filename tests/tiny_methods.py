@@ -99,9 +99,10 @@ def _fit_movies(method: Any) -> tuple[Method, Predict]:
     frames = generator.random((200, 16, 16), dtype=np.float32)
     movies = Movies.from_frames(frames, 30.0, movie=np.repeat(["one", "two"], 100))
     cells = Cells.from_arrays(generator.random((3, 8, 8)))
-    rate = 10 * frames[:, 4:7, 5]
+    count = generator.poisson(frames[:, 4:7, 5] / 3, (4, 200, 3))
+    rate = 30 * count.mean(axis=0)
     chosen = np.arange(200) < 100
-    targets = [RateTargets.from_frames(rate, movies, which) for which in (chosen, ~chosen)]
+    targets = [RateTargets.from_frames(rate, movies, which, count) for which in (chosen, ~chosen)]
     method.fit(movies, cells, *targets, seed=0)
     return method, lambda other: flatten(other.predict(movies, cells))
 

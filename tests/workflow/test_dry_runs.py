@@ -275,7 +275,12 @@ def test_a_changed_option_reruns_what_uses_it(
 @pytest.mark.parametrize(
     ("file", "old", "new", "expected"),
     [
-        ("evaluation/chance.py", "import numpy", "import math, numpy", {"score", "collect"}),
+        (
+            "evaluation/chance.py",
+            "import numpy",
+            "import math, numpy",
+            {"score", "yardsticks", "collect"},
+        ),
         (
             "raw/simulate/it_population.py",
             "import numpy",

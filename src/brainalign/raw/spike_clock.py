@@ -9,6 +9,8 @@ from brainalign.errors import CorruptDataError
 # Spikes that reach this many times beyond the recording are on another clock; milliseconds taken
 # for seconds reach a thousand times.
 _MAX_REACH = 10.0
+# Cells may fall silent long before the last trial; a thousandth is another unit of time.
+_MAX_SILENCE = 100.0
 
 
 def check_spike_clock(
@@ -51,7 +53,7 @@ def check_spike_clock(
             found=f"up to {last:.1f}",
             remedy="They look like milliseconds or samples: convert them to seconds.",
         )
-    if last and stop_s > _MAX_REACH * last:
+    if last and stop_s > _MAX_SILENCE * last:
         raise CorruptDataError(
             "trials reach far beyond the last spike",
             where=where,

@@ -66,7 +66,11 @@ def run(arguments: argparse.Namespace) -> None:
         read_voxel_grid,
         write_map,
     )
-    from brainalign.responses.surface_maps import read_grayordinates, write_dense_scalars
+    from brainalign.responses.surface_maps import (
+        Grayordinates,
+        read_grayordinates,
+        write_dense_scalars,
+    )
     from brainalign.stores.publish import publish_file
 
     output, figure = arguments.output, arguments.figure

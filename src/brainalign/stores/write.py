@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import warnings
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import xarray as xr
 import zarr
 from zarr.codecs import ZstdCodec
+from zarr.core.sync import sync
 
 from brainalign.errors import CorruptDataError
 from brainalign.stores.contracts import check_contract
@@ -67,8 +69,23 @@ def write_store(
         if kind in _LEAN_KINDS:
             settings["async.concurrency"] = 1
         with zarr.config.set(settings):
-            prepared.to_zarr(draft, mode="a", zarr_format=3, encoding=encoding, consolidated=True)
+            try:
+                prepared.to_zarr(
+                    draft, mode="a", zarr_format=3, encoding=encoding, consolidated=True
+                )
+            except Exception:
+                sync(_finish_other_writes())
+                raise
         _check_chunks_on_disk(draft)
+
+
+async def _finish_other_writes() -> None:
+    """Wait for what else Zarr's loop writes: after a failed chunk others still make their files.
+
+    They would come back after the draft was removed.
+    """
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 def _attributes_from(provenance: dict[str, Any]) -> dict[str, Any]:

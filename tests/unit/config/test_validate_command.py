@@ -139,8 +139,8 @@ def test_a_method_for_another_design_is_found(
     outcome = command("validate", write_lab(tmp_path))
     assert outcome.status == 2
     assert (
-        "experiments[0]: method 'direct_encoding_ridge' does not fit data set 'lab'; expected a "
-        "design of images, found movies" in outcome.output
+        "experiments[0]: method 'direct_encoding_ridge' does not fit data set 'lab': the "
+        "design differs" in outcome.output
     )
 
 

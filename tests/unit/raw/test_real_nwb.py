@@ -19,6 +19,7 @@ from brainalign.raw.nwb_dataset import NWBFolder
 from brainalign.raw.options import NWBDataset
 from brainalign.raw.recording import SpikeSession
 from brainalign.responses.counts import count_spikes, number_repeats
+from brainalign.stores.read import open_store, read_labels
 from command_line import Command
 
 pytestmark = pytest.mark.real_data
@@ -92,14 +93,15 @@ def test_responses_and_reliability_are_published(
     assert command("verify", output).status == 0
 
 
-def test_stimuli_are_asked_for_clearly(
+def test_stimuli_without_images_are_known_by_their_labels(
     data_folder: Path, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BRAINALIGN_DATA", str(data_folder))
     words = ["stimuli", "--config", ZHANG_CONFIG, "--dataset", "zhang_desimone2011"]
-    outcome = command(*words, "--output", tmp_path / "stimuli.zarr")
-    assert outcome.status == 2
-    assert "the data set holds no stimulus images. Name a table of images" in outcome.error
+    assert command(*words, "--output", tmp_path / "stimuli.zarr").status == 0
+    store = open_store(tmp_path / "stimuli.zarr", "stimuli")
+    assert "image" not in store
+    assert len(set(read_labels(store, "category").tolist())) == 7
 
 
 def test_a_linear_readout_finds_the_seven_objects(sessions: list[SpikeSession]) -> None:

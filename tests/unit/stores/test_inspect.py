@@ -138,10 +138,10 @@ def test_damaged_weights_are_corrupt_data(model: Path) -> None:
 def test_a_raw_folder_shows_its_files_by_suffix(tmp_path: Path) -> None:
     path = tmp_path / "raw"
     with publish_folder(path, "raw") as draft:
-        for name in ("a.nii.gz", "b.nii.gz", "events.tsv", "README"):
+        for name in ("a.tar.gz", "b.tar.gz", "events.tsv", "README"):
             (draft / name).write_bytes(b"x" * 1024)
     description = describe_store(path)
-    assert "  .nii.gz  2 files, 2.0 KiB" in description
+    assert "  .tar.gz  2 files, 2.0 KiB" in description
     assert "  .tsv  1 files, 1.0 KiB" in description
     assert "  no suffix  1 files, 1.0 KiB" in description
 

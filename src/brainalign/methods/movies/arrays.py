@@ -202,7 +202,13 @@ class RateTargets:
     count: np.ndarray | None = None
 
     @classmethod
-    def from_frames(cls, rate: np.ndarray, movies: Movies, chosen: np.ndarray) -> Self:
+    def from_frames(
+        cls,
+        rate: np.ndarray,
+        movies: Movies,
+        chosen: np.ndarray,
+        count: np.ndarray | None = None,
+    ) -> Self:
         """Choose the frames of one split.
 
         Parameters
@@ -213,6 +219,8 @@ class RateTargets:
             The frames.
         chosen : array of shape (n_frames,), bool
             Recorded frames of the split.
+        count : array of shape (n_trials, n_frames, n_units), optional
+            Spikes per frame of the single trials; a history of spikes needs them.
 
         Raises
         ------
@@ -230,7 +238,10 @@ class RateTargets:
             raise InputError("a split needs at least one frame", found="none chosen")
         window = np.zeros(len(rate), dtype=np.int64)
         kept = np.where(mask[:, np.newaxis], rate, 0).astype(np.float32)
-        return cls(kept, number_stretches(movies.movie, window, mask))
+        trials = None
+        if count is not None:
+            trials = np.where(mask[:, np.newaxis], count, np.nan).astype(np.float32)
+        return cls(kept, number_stretches(movies.movie, window, mask), trials)
 
     def __post_init__(self) -> None:
         if self.count is not None and self.count.shape[1:] != self.rate.shape:

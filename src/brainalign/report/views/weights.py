@@ -54,8 +54,8 @@ def _compose_history(opened: Opened) -> Section | None:
         [tabulate_frame(history, f"{_HISTORY_FILE}.")],
     )
     is_model = opened.manifest.kind == "model"
-    known = {"epoch", "loss", "validation_score"} <= set(history) if is_model else False
-    section = compose_training(opened.run) if known or "epoch" not in history else None
+    known = {"epoch", "loss", "validation_score"} <= set(history) or "epoch" not in history
+    section = compose_training(opened.run) if is_model and known else None
     blocks = section.blocks if section is not None else _draw_columns(history)
     return Section("training", "Training", [*blocks, table])
 
