@@ -7,7 +7,7 @@ import pytest
 
 from brainalign.errors import InputError
 from brainalign.report.artifacts import Artifact, Fit, Run
-from brainalign.report.blocks import Table
+from brainalign.report.blocks import Section, Table, Text
 from brainalign.report.sections.matrix import compose_matrix_section, read_matrix
 from brainalign.stores.manifest import Manifest
 
@@ -33,14 +33,18 @@ def _make_scores() -> pd.DataFrame:
     return pd.DataFrame([{**row, "value": 0.25}, {**row, "value": 0.5}])
 
 
-def _tabulate(locate: str = "#scores-data-1") -> Table:
+def _compose(locate: str = "#scores-data-1") -> Section:
     run = Run()
     run.models[Fit("vna", "it", "clip")] = Artifact(run.results, Manifest("model", {}))
     section = compose_matrix_section(
         run, _make_scores(), read_matrix(MATRIX), lambda section, dataset: locate
     )
     assert section is not None
-    (table,) = [block for block in section.blocks if isinstance(block, Table)]
+    return section
+
+
+def _tabulate(locate: str = "#scores-data-1") -> Table:
+    (table,) = [block for block in _compose(locate).blocks if isinstance(block, Table)]
     return table
 
 
@@ -57,7 +61,8 @@ def test_a_score_without_a_section_stands_as_text() -> None:
 def test_pairs_that_were_not_run_say_why() -> None:
     cells = {row.cells[0].text: row.cells[1] for row in _tabulate().rows}
     assert cells["Vi-ST"].text == "impossible"
-    assert cells["Vi-ST"].details == ("needs movies, found images",)
+    assert cells["Vi-ST"].note == "(1)"
+    assert _compose().blocks[-1] == Text("(1) needs movies, found images.")
     assert cells["CLIP-MUSED"].text == "possible"
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from brainalign.errors import InputError
 from brainalign.evaluation.predictions import ALL
 from brainalign.report.artifacts import Run
-from brainalign.report.blocks import Cell, Row, Section, Table, Text
+from brainalign.report.blocks import Block, Cell, Row, Section, Table, Text
 from brainalign.report.names import MISSING, write_metric, write_name, write_score, write_task
 from brainalign.report.score_table import HEADLINE, NAMED, select_pooled
 from brainalign.report.sections.clips import CLIP_TASKS
@@ -22,7 +22,7 @@ _READING = (
     "Rows are methods, columns data sets. A pair that was run shows its highest score over ways of "
     "matching and backbones, pooled over seeds and subjects, and leads to the section with its "
     "interval, chance and ceiling. Scores of different metrics or data sets do not compare. Other "
-    "cells say whether the pair could be run, or what stands against it."
+    "cells say whether the pair could be run; numbers lead to what stands against it, below."
 )
 _SECTIONS: dict[str, str] = {
     **{task: "scores" for task, _ in HEADLINE},
@@ -103,6 +103,11 @@ def compose_matrix_section(
         return None
     ran = {Pair(fit.method, fit.dataset) for fit in [*run.models, *run.predictions]}
     pooled = {name: _select(scores, name) for name in datasets}
+    reasons = list(
+        dict.fromkeys(
+            state.reason for pair, state in matrix.items() if state.reason and pair not in ran
+        )
+    )
     rows = []
     for method in methods:
         cells = []
@@ -111,12 +116,14 @@ def compose_matrix_section(
             if pair in ran:
                 cells.append(_compose_score(pooled[dataset], pair, locate))
             else:
-                cells.append(_compose_state(matrix.get(pair)))
+                cells.append(_compose_state(matrix.get(pair), reasons))
         rows.append(Row((Cell(write_name(method)), *cells)))
     n_ran = len(ran)
     caption = f"{len(methods)} methods and {len(datasets)} data sets; {n_ran} pairs were run."
     table = Table(caption, ["Method", *datasets], rows)
-    return Section("matrix", "Methods and data sets", [Text(_READING), table])
+    notes = " ".join(f"({number}) {reason}." for number, reason in enumerate(reasons, 1))
+    blocks: list[Block] = [Text(_READING), table, *([Text(notes)] if reasons else [])]
+    return Section("matrix", "Methods and data sets", blocks)
 
 
 def _select(scores: pd.DataFrame | None, dataset: str) -> pd.DataFrame | None:
@@ -135,7 +142,7 @@ def _compose_score(
     own = None if rows is None else rows[rows["method"] == pair.method]
     if own is None or not len(own):
         return Cell("run", details=("no pooled score",))
-    task, metric = _choose_score(own)
+    task, metric = _choose_score(own, rows)
     chosen = own[(own["task"] == task) & (own["metric"] == metric)]
     is_lower_better = str(chosen["direction"].iloc[0]) == "lower"
     value = float(chosen["value"].min() if is_lower_better else chosen["value"].max())
@@ -147,15 +154,18 @@ def _compose_score(
     return Cell("", links=((text, address),), details=(name,), sort=value)
 
 
-def _choose_score(own: pd.DataFrame) -> tuple[str, str]:
-    """Take the score that the summary names too, else the first that the method has."""
+def _choose_score(own: pd.DataFrame, rows: pd.DataFrame | None) -> tuple[str, str]:
+    """Take the named score that most methods of the data set have, else the first of its own."""
     present = list(dict.fromkeys(zip(own["task"], own["metric"], strict=True)))
-    return next((score for score in NAMED if score in present), present[0])
+    named = [score for score in NAMED if score in present]
+    if not named or rows is None:
+        return present[0]
+    n_methods = rows.groupby(["task", "metric"])["method"].nunique()
+    return max(named, key=lambda score: int(n_methods[score]))
 
 
-def _compose_state(state: State | None) -> Cell:
+def _compose_state(state: State | None, reasons: list[str]) -> Cell:
     if state is None:
         return Cell(MISSING)
-    if state.state == "impossible":
-        return Cell("impossible", details=(state.reason,))
-    return Cell(state.state, details=(state.reason,) if state.reason else ())
+    note = f"({reasons.index(state.reason) + 1})" if state.reason else ""
+    return Cell(state.state, note=note)
