@@ -109,7 +109,7 @@ MpiDefault=none
 SwitchType=switch/none
 ReturnToService=2
 # What squeue still knows of ended jobs, in s: the default of SLURM.
-MinJobAge=300
+MinJobAge=86400
 KillWait=5
 # A requeued job waits until the credential of its first start has expired, in s.
 AuthInfo=cred_expire=5

@@ -34,7 +34,7 @@ rule fit:
     output:
         model=report(
             directory(f"{RESULTS}/models/{{method}}/{{dataset}}/{{backbone}}"),
-            patterns=["training.csv"],
+            patterns=["{table,training}.csv"],
             caption="../report/training.rst",
             category="3. Training",
             subcategory="{dataset}",

@@ -52,7 +52,7 @@ rule sort:
     output:
         units=report(
             directory(f"{RESULTS}/sorted/{{dataset}}"),
-            patterns=["units.csv"],
+            patterns=["{table,units}.csv"],
             caption="../report/units.rst",
             category="4. Sorted units",
             labels={"data set": "{dataset}"},

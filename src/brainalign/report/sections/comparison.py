@@ -159,7 +159,9 @@ def _draw(
         group = f"{write_name(row['method_a'])}: {write_name(row['backbone_a'])} less"
         rows.append(_make_row(row, group, write_name(row["backbone_b"])))
     first = shown["method_a"].iloc[0]
-    figure = draw_differences(rows, f"difference in {name}", colours.get(first, "#0072b2"))
+    # The name of the task stands in the text above; a panel has room for the metric only.
+    axis_label = f"difference in {write_metric(score[1])}"
+    figure = draw_differences(rows, axis_label, colours.get(first, "#0072b2"))
     n_found = sum(row.is_found for row in rows)
     alt = (
         f"Differences in {name} on {dataset} for {write_count(len(rows), 'pair')}, each with its "
