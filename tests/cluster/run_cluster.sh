@@ -108,7 +108,7 @@ SchedulerParameters=sched_interval=2,bf_interval=2,batch_sched_delay=0,sched_min
 MpiDefault=none
 SwitchType=switch/none
 ReturnToService=2
-# What squeue still knows of ended jobs, in s: the default of SLURM.
+# How long ended jobs are known, in s: SLURM's 300 are too few for tests on a slow machine.
 MinJobAge=86400
 KillWait=5
 # A requeued job waits until the credential of its first start has expired, in s.
