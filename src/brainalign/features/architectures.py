@@ -17,6 +17,8 @@ from transformers import (
     ViTModel,
 )
 
+from brainalign.errors import InternalError
+
 MAP_SIDE = 4
 """Parts along each side of the ``map`` output."""
 
@@ -39,30 +41,21 @@ def pool_map(maps: torch.Tensor) -> torch.Tensor:
     return parts.permute(0, 2, 3, 1).flatten(1)
 
 
-class Architecture(ABC):
-    """One family of vision models.
+class Tower(ABC):
+    """One part of a checkpoint and how it is loaded.
 
     Attributes
     ----------
     model_class : type
-        Class of `transformers` that loads the vision part, and nothing else.
+        Class of `transformers` that loads this part, and nothing else.
     load_arguments : dict
         What its constructor needs beyond the configuration.
-    layer_prefix : str
-        ``layer`` or ``stage``: begins the names of the layers.
-    outputs : tuple of str
-        What can be taken from a layer.
-    has_projection : bool
-        Whether there is an image embedding in a space shared with text.
     skipped_prefixes : tuple of str
         Beginnings of the names of weights that are not read.
     """
 
     model_class: Any
     load_arguments: dict[str, Any]
-    layer_prefix: str = "layer"
-    outputs: tuple[str, ...] = ("cls", "mean", "map", "token")
-    has_projection: bool = False
     skipped_prefixes: tuple[str, ...] = ()
 
     def __init__(self) -> None:
@@ -71,6 +64,24 @@ class Architecture(ABC):
     @abstractmethod
     def count_layers(self, model: nn.Module) -> int:
         """Return the depth of a model."""
+
+
+class Architecture(Tower):
+    """One family of vision models.
+
+    Attributes
+    ----------
+    layer_prefix : str
+        ``layer`` or ``stage``: begins the names of the layers.
+    outputs : tuple of str
+        What can be taken from a layer.
+    has_projection : bool
+        Whether there is an image embedding in a space shared with text.
+    """
+
+    layer_prefix: str = "layer"
+    outputs: tuple[str, ...] = ("cls", "mean", "map", "token")
+    has_projection: bool = False
 
     @abstractmethod
     def walk(self, model: nn.Module, pixels: torch.Tensor) -> Iterator[torch.Tensor]:
@@ -82,7 +93,7 @@ class Architecture(ABC):
 
     def project(self, model: nn.Module, hidden: torch.Tensor) -> torch.Tensor:
         """Turn the last hidden state into the image embedding."""
-        raise NotImplementedError
+        raise InternalError(f"{type(self).__name__} has no embedding shared with text")
 
 
 class _TokenArchitecture(Architecture):

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from brainalign.errors import CorruptDataError, InputError
-from brainalign.features.architectures import ARCHITECTURES, Architecture
+from brainalign.features.architectures import ARCHITECTURES, Architecture, Tower
 from brainalign.features.backbone import Backbone
 from brainalign.features.checkpoint import (
     check_weight_files,
@@ -83,8 +83,8 @@ def _read_commit(folder: Path) -> str | None:
     return folder.name if folder.parent.name == "snapshots" else None
 
 
-def load_module(architecture: Architecture, folder: Path, files: list[Path]) -> nn.Module:
-    """Load the part of a checkpoint that an architecture names, frozen and in float32.
+def load_module(tower: Tower, folder: Path, files: list[Path]) -> nn.Module:
+    """Load the part of a checkpoint that a tower names, frozen and in float32.
 
     Raises
     ------
@@ -96,17 +96,15 @@ def load_module(architecture: Architecture, folder: Path, files: list[Path]) -> 
     # Weights are handed over as tensors. Given the folder, transformers would follow an index,
     # an adapter or a file name in config.json, and these may point to a pickle.
     with quiet_transformers():
-        module, report = architecture.model_class.from_pretrained(
+        module, report = tower.model_class.from_pretrained(
             None,
-            config=architecture.model_class.config_class.from_pretrained(
-                folder, local_files_only=True
-            ),
-            state_dict=read_weights(files, architecture.skipped_prefixes),
+            config=tower.model_class.config_class.from_pretrained(folder, local_files_only=True),
+            state_dict=read_weights(files, tower.skipped_prefixes),
             # Mismatches are collected rather than raised, so that the error can name both shapes.
             ignore_mismatched_sizes=True,
             output_loading_info=True,
             dtype=torch.float32,
-            **architecture.load_arguments,
+            **tower.load_arguments,
         )
     _refuse_incomplete_weights(report, folder)
     for name, parameter in module.named_parameters():

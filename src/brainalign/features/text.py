@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 from transformers import AutoTokenizer, CLIPTextModelWithProjection
 
 from brainalign.errors import CorruptDataError, InputError
-from brainalign.features.architectures import Architecture
+from brainalign.features.architectures import Tower
 from brainalign.features.checkpoint import check_weight_files, read_configuration
 from brainalign.features.pretrained import load_module
 from brainalign.features.quiet import quiet_transformers
@@ -21,7 +20,7 @@ TEXT_PATH = "text/pooled"
 """Where the features of captions stand in a feature store."""
 
 
-class _CLIPText(Architecture):
+class _CLIPText(Tower):
     """Text tower of CLIP; the image tower is not loaded."""
 
     model_class = CLIPTextModelWithProjection
@@ -30,14 +29,6 @@ class _CLIPText(Architecture):
     def count_layers(self, model: Any) -> int:
         """Return the number of transformer layers."""
         return len(model.text_model.encoder.layers)
-
-    def walk(self, model: nn.Module, pixels: torch.Tensor) -> Any:
-        """Text has no pixels."""
-        raise NotImplementedError
-
-    def pool(self, model: nn.Module, hidden: torch.Tensor, output: str) -> torch.Tensor:
-        """Text has no patches."""
-        raise NotImplementedError
 
 
 def embed_captions(

@@ -16,7 +16,7 @@ from brainalign.evaluation import clips, label_metrics, label_predictions, rates
 from brainalign.evaluation.metrics import list_metrics
 from brainalign.evaluation.options import EvaluationOptions
 from brainalign.evaluation.table import COLUMNS
-from brainalign.evaluation.yardsticks import encoding_scores, similarity_scores
+from brainalign.evaluation.yardsticks import category_scores, encoding_scores, similarity_scores
 from brainalign.notebook.scores import load_scores
 from brainalign.stores.read import open_store
 
@@ -127,7 +127,12 @@ def list_vocabulary() -> Vocabulary:
         (encoding_scores.TASK, "normalised_pearson"),
         (similarity_scores.TASK, similarity_scores.RSA),
         (similarity_scores.TASK, similarity_scores.CKA),
+        (category_scores.TASK, "accuracy_from_responses"),
+        (category_scores.TASK, "accuracy_from_features"),
+        (rates.TASK, "sd_kl_paper_0.3_degenerate_cells"),
     }
+    retrieval = ("response_retrieval", "stimulus_retrieval")
+    known |= set(product(retrieval, ("top_1", "identification_2_way")))
     # The scorers of MIG-Vis have no table of names.
     grouped = {
         "reconstruction": ["r2", "bits_per_spike"],
