@@ -63,7 +63,7 @@ def test_bins_of_responses_are_frames_of_their_movie(results: Path) -> None:
 
 def test_report_draws_rasters_and_receptive_fields(results: Path) -> None:
     page = (results / "report" / "index.html").read_text(encoding="utf-8")
-    assert 'id="movies"' in page
+    assert ">Movies: 1<" in page
     assert "Raster of 2 trials of movie first" in page
     files = {path.name.split("-")[0] for path in (results / "report" / "figures").iterdir()}
     assert {"raster", "receptive", "time", "units"} <= files
