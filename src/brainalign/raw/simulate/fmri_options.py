@@ -45,6 +45,25 @@ class FMRINoiseOptions(Options):
     )
 
 
+class TrialNoiseOptions(FMRINoiseOptions):
+    """The same for single pictures, where part of the noise is shared by all voxels."""
+
+    trial_share: float = Field(
+        1.2,
+        ge=0,
+        description="Standard deviation over repeats of a voxel's response, relative to that over "
+        "stimuli.",
+    )
+    shared_trial_share: float = Field(
+        0.6,
+        ge=0,
+        le=1,
+        description="Share of that variance which all voxels have in common: in each trial they "
+        "answer to another stimulus as well, picked at random, so that averaging over voxels does "
+        "not remove it.",
+    )
+
+
 class FMRIScannerOptions(Options):
     """Whom and what a simulated scanner records, whatever is shown."""
 
@@ -81,6 +100,7 @@ class SimulatedFMRIOptions(FMRIScannerOptions):
     """BOLD responses of people who look at the world's objects and scenes."""
 
     n_runs: int = Field(8, ge=2, le=99, description="Runs of each subject.")
+    noise: TrialNoiseOptions = Field(TrialNoiseOptions(), description="Scan-to-scan variability.")
     trial_s: float = Field(4.0, gt=0, description="Time from onset to onset in seconds.")
     stimulus_on_s: float = Field(3.0, gt=0, description="Time a stimulus is on, in seconds.")
     blank_share: float = Field(

@@ -1,7 +1,12 @@
 """From planted drives to scanned volumes of one run.
 
     percent(t, v) = sum_i h(t - t_i - delay_v) a_iv + drift(t, v) + noise(t, v)
-    a_iv          = mean + sd_v (drive_v(stimulus_i) + trial_share e_iv)
+    a_iv          = mean + sd_v (drive_v(stimulus_i) + trial_share n_iv)
+    n_iv          = sqrt(1 - c) e_iv + sqrt(c) drive_v(another stimulus)
+
+The share c of the noise moves all voxels as a stimulus would, and so limits what can be decoded
+from any number of them (Moreno-Bote et al. 2014, doi 10.1038/nn.3807). Drives have mean 0 and
+variance 1, so that it changes no voxel's noise ceiling.
 
 The volume is the still image times (1 + percent / 100), moved rigidly. The truth also holds the
 variance that an all-trials least-squares estimate has from the AR(1) noise, which follows from the
@@ -141,8 +146,11 @@ def _draw_responses(
     row_of: dict[str, int],
 ) -> np.ndarray:
     drive = population.drive[[row_of[name] for name in plan.stimulus]]
-    scatter = options.noise.trial_share * generator.standard_normal(drive.shape)
-    amplitude = options.mean_percent + population.signal_sd * (drive + scatter)
+    shared = options.noise.shared_trial_share
+    scatter = np.sqrt(1 - shared) * generator.standard_normal(drive.shape)
+    scatter += np.sqrt(shared) * population.drive[_draw_others(generator, plan, row_of)]
+    drive = drive + options.noise.trial_share * scatter
+    amplitude = options.mean_percent + population.signal_sd * drive
     step = np.rint(population.delay_s / _DELAY_STEP_S).astype(int)
     response = np.empty((plan.n_volumes, len(step)))
     for delay in np.unique(step):
@@ -156,6 +164,14 @@ def _draw_responses(
         )
         response[:, chosen] = regressors @ amplitude[:, chosen]
     return response
+
+
+def _draw_others(
+    generator: np.random.Generator, plan: RunPlan, row_of: dict[str, int]
+) -> np.ndarray:
+    """Pick, for every trial, the row of a stimulus other than the one that is shown."""
+    shown = np.array([row_of[name] for name in plan.stimulus])
+    return (shown + generator.integers(1, len(row_of), size=len(shown))) % len(row_of)
 
 
 def _draw_drift(

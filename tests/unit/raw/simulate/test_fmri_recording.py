@@ -16,7 +16,12 @@ from brainalign.raw.bids.dataset import BIDSFolder
 from brainalign.raw.fmri_options import BIDSDataset, LightPreprocessing, NoPreprocessing
 from brainalign.raw.preprocessing.light import preprocess_lightly
 from brainalign.raw.rigid import MOTION_COLUMNS
-from brainalign.raw.simulate.fmri_options import EARLY_ROIS, ROI_SHARES, SimulatedFMRIOptions
+from brainalign.raw.simulate.fmri_options import (
+    EARLY_ROIS,
+    ROI_SHARES,
+    SimulatedFMRIOptions,
+    TrialNoiseOptions,
+)
 from brainalign.raw.simulate.fmri_recording import write_fmri_recording
 from brainalign.raw.simulate.fmri_session import divide_fmri_stimuli, plan_runs
 from brainalign.raw.simulate.options import MovieOptions, WorldOptions
@@ -33,6 +38,7 @@ OPTIONS = SimulatedFMRIOptions(
     shared_objects=20,
     own_objects=10,
     volume_shape=[14, 14, 10],
+    noise=TrialNoiseOptions(trial_share=0.6, shared_trial_share=0.5),
 )
 ATLAS = "derivatives/rois/sub-{subject}/func/sub-{subject}_desc-visual_dseg.nii.gz"
 
@@ -161,6 +167,28 @@ def test_responses_follow_the_planted_drive(
     expected = np.sqrt(truth["single_trial_ceiling"])
     found = [np.corrcoef(drive[:, u], one["response"].values[:, u])[0, 1] for u in range(120)]
     assert np.mean(found) == pytest.approx(expected.mean(), rel=0.1)
+
+
+@pytest.mark.parametrize("subject", ["01", "02", "03"])
+def test_noise_moves_voxels_together_as_stimuli_do_in_the_planted_share(
+    recording: Path, responses: dict[str, xr.Dataset], subject: str
+) -> None:
+    """Between voxels, noise covaries as drives do, times variance of noise times its share."""
+    one = responses[subject]
+    truth = _read_truth(recording, subject, one)
+    response = pd.DataFrame(one["response"].values / truth["signal_sd"])
+    stimulus = one["stimulus"].values.astype(str)
+    repeats = response.groupby(stimulus).transform("size").to_numpy()
+    noise = response[repeats > 1] - response[repeats > 1].groupby(stimulus[repeats > 1]).transform(
+        "mean"
+    )
+    n_free = len(noise) - len(np.unique(stimulus[repeats > 1]))
+    pairs = np.triu_indices(len(truth["roi"]), k=1)
+    found = (noise.to_numpy().T @ noise.to_numpy() / n_free)[pairs]
+    expected = np.cov(truth["drive"], rowvar=False, ddof=0)[pairs]
+    slope = np.sum(found * expected) / np.sum(expected**2)
+    planted = OPTIONS.noise.trial_share**2 * OPTIONS.noise.shared_trial_share
+    assert slope == pytest.approx(planted, rel=0.25)
 
 
 def test_late_regions_carry_the_categories_and_early_ones_do_not(
