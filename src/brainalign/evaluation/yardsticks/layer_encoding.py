@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from brainalign.errors import InputError
 
-ALPHAS = np.logspace(-1, 6, 15)
+ALPHAS = np.logspace(-1, 6, 8)
 """Candidates of the ridge penalty, for features of unit variance; each unit has its own."""
 _N_FOLDS = 5
 
