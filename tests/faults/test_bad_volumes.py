@@ -65,7 +65,9 @@ def test_a_wrong_checksum_is_corrupt(bids: Path, bold: Path, command: Command) -
     assert "incorrect data check" in outcome.error
 
 
-def test_a_header_that_asks_for_terabytes_is_refused_unread(bold: Path) -> None:
+def test_a_header_that_asks_for_terabytes_is_refused_unread(
+    bids: Path, bold: Path, command: Command
+) -> None:
     content = bytearray(gzip.decompress(bold.read_bytes()))
     content[40:56] = np.array([4, 32767, 32767, 32767, 100, 1, 1, 1], "<i2").tobytes()
     bold.write_bytes(gzip.compress(bytes(content)))
@@ -74,6 +76,11 @@ def test_a_header_that_asks_for_terabytes_is_refused_unread(bold: Path) -> None:
         read_header(bold)
     assert tracemalloc.get_traced_memory()[1] < 5e6
     tracemalloc.stop()
+    outcome = build(command, bids)
+    assert outcome.status == 4
+    assert str(bold) in outcome.error
+    assert "claims more than allowed" in outcome.error
+    assert "max_volume_gb" in outcome.error
 
 
 def test_a_claim_that_cannot_fit_the_file_is_corrupt(bold: Path) -> None:
@@ -98,6 +105,14 @@ def test_a_gzip_bomb_is_not_unpacked(read: Callable[[VolumeHeader], object], bol
         read(header)
     assert tracemalloc.get_traced_memory()[1] < 5e6
     tracemalloc.stop()
+
+
+def test_a_gzip_bomb_stops_the_command(bids: Path, bold: Path, command: Command) -> None:
+    content = gzip.decompress(bold.read_bytes())
+    bold.write_bytes(gzip.compress(content + bytes(50_000_000), compresslevel=1))
+    outcome = build(command, bids)
+    assert outcome.status == 3
+    assert f"{bold}: the file holds more than its header claims" in outcome.error
 
 
 def test_voxels_that_are_not_finite_or_constant_are_marked(bids: Path, command: Command) -> None:
