@@ -331,6 +331,30 @@ def test_big_endian_files_are_read_right(ending: str, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("order", ["<", ">"], ids=["little-endian", "big-endian"])
+def test_scaled_integers_of_any_byte_order_give_the_responses_of_their_values(
+    order: str, bids: Path, command: Command
+) -> None:
+    stored = {run: np.round(2 * make_series(run) - 2000).astype(np.int16) for run in (1, 2)}
+    for run, values in stored.items():
+        path = name_run(bids, f"0{run}", "bold.nii.gz")
+        write_nifti(path, (0.5 * values + 1000).astype(np.float32))
+    assert build(command, bids).status == 0
+    plain = xr.open_zarr(bids.parent / "responses.zarr")["response"].values
+    for run, values in stored.items():
+        image = nib.Nifti1Image(values, AFFINE, nib.Nifti1Header(endianness=order))
+        image.header.set_data_dtype(np.int16)
+        image.header.set_xyzt_units("mm", "sec")
+        image.header.set_zooms((3, 3, 3, 2.0))
+        image.header.set_slope_inter(0.5, 1000)
+        nib.save(image, name_run(bids, f"0{run}", "bold.nii.gz"))
+    header = read_header(name_run(bids, "01", "bold.nii.gz"))
+    assert (header.dtype, header.slope) == (np.dtype(f"{order}i2"), 0.5)
+    assert build(command, bids).status == 0
+    found = xr.open_zarr(bids.parent / "responses.zarr")["response"].values
+    np.testing.assert_allclose(found, plain, rtol=1e-4, atol=1e-4)
+
+
 def test_validation_finds_all_problems_at_once(
     bids: Path, bold: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
