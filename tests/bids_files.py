@@ -11,7 +11,7 @@ import nibabel as nib
 import numpy as np
 import yaml
 
-from command_line import Command, Outcome
+from command_line import Command, Outcome, publish
 
 SHAPE, N_VOLUMES, TR_S = (6, 5, 4), 40, 2.0
 AFFINE = np.array([[3.0, 0, 0, -9], [0, 3, 0, -6], [0, 0, 3, -3], [0, 0, 0, 1]])
@@ -97,4 +97,4 @@ def build(command: Command, bids: Path, subject: str = "01", **options: Any) -> 
     """Run ``brainalign responses`` of a data set; the store is beside it."""
     config = write_config(bids.parent, bids, **options)
     words = ["responses", "--config", config, "--dataset", "lab", "--subject", subject]
-    return command(*words, "--output", bids.parent / "responses.zarr")
+    return publish(command, *words, output=bids.parent / "responses.zarr")

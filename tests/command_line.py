@@ -39,10 +39,22 @@ def command(capfd: pytest.CaptureFixture[str]) -> Command:
 def make_responses(command: Command, config: Path, subject: str = "001") -> Outcome:
     """Run ``brainalign responses`` of the data set ``lab`` without a stimulus store."""
     words = ["responses", "--config", config, "--dataset", "lab", "--subject", subject]
-    return command(*words, "--output", config.parent / "responses.zarr")
+    return publish(command, *words, output=config.parent / "responses.zarr")
 
 
 def make_stimuli(command: Command, config: Path) -> Outcome:
     """Run ``brainalign stimuli`` of the data set ``lab``."""
-    output = config.parent / "stimuli.zarr"
-    return command("stimuli", "--config", config, "--dataset", "lab", "--output", output)
+    words = ["stimuli", "--config", config, "--dataset", "lab"]
+    return publish(command, *words, output=config.parent / "stimuli.zarr")
+
+
+def publish(command: Command, *words: str | Path, output: Path) -> Outcome:
+    """Run a verb that publishes; a failure must be told in one last line and leave nothing new."""
+    before = sorted(output.parent.glob(f"*{output.name}*"))
+    outcome = command(*words, "--output", output)
+    if outcome.status:
+        assert outcome.error.rstrip().splitlines()[-1].startswith(f"brainalign {words[0]}: ")
+        assert outcome.error.count("brainalign ") == 1, outcome.error
+        assert "Traceback" not in outcome.error
+        assert sorted(output.parent.glob(f"*{output.name}*")) == before
+    return outcome

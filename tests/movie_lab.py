@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,6 +75,16 @@ def write_movie_files(folder: Path, n_frames: int = N_FRAMES, size: int = 12) ->
     table = folder / "movies.tsv"
     table.write_text("\n".join(rows) + "\n", encoding="utf-8")
     return table
+
+
+def write_movie_config(folder: Path, **options: Any) -> Path:
+    """Write the configuration of the data set ``lab`` of this folder; JSON is YAML."""
+    dataset = make_options(folder, **options).model_dump(mode="json", exclude_unset=True)
+    dataset["stimuli"] = {"split": {"guard_s": 0.1}}
+    content = {"datasets": {"lab": dataset}, "experiments": [{"datasets": ["lab"]}]}
+    path = folder / "lab.yaml"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return path
 
 
 def open_lab(folder: Path, **options: Any) -> NWBMovieFolder:

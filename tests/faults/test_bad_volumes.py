@@ -65,7 +65,9 @@ def test_a_wrong_checksum_is_corrupt(bids: Path, bold: Path, command: Command) -
     assert "incorrect data check" in outcome.error
 
 
-def test_a_header_that_asks_for_terabytes_is_refused_unread(bold: Path) -> None:
+def test_a_header_that_asks_for_terabytes_is_refused_unread(
+    bids: Path, bold: Path, command: Command
+) -> None:
     content = bytearray(gzip.decompress(bold.read_bytes()))
     content[40:56] = np.array([4, 32767, 32767, 32767, 100, 1, 1, 1], "<i2").tobytes()
     bold.write_bytes(gzip.compress(bytes(content)))
@@ -74,6 +76,11 @@ def test_a_header_that_asks_for_terabytes_is_refused_unread(bold: Path) -> None:
         read_header(bold)
     assert tracemalloc.get_traced_memory()[1] < 5e6
     tracemalloc.stop()
+    outcome = build(command, bids)
+    assert outcome.status == 4
+    assert str(bold) in outcome.error
+    assert "claims more than allowed" in outcome.error
+    assert "max_volume_gb" in outcome.error
 
 
 def test_a_claim_that_cannot_fit_the_file_is_corrupt(bold: Path) -> None:
@@ -98,6 +105,14 @@ def test_a_gzip_bomb_is_not_unpacked(read: Callable[[VolumeHeader], object], bol
         read(header)
     assert tracemalloc.get_traced_memory()[1] < 5e6
     tracemalloc.stop()
+
+
+def test_a_gzip_bomb_stops_the_command(bids: Path, bold: Path, command: Command) -> None:
+    content = gzip.decompress(bold.read_bytes())
+    bold.write_bytes(gzip.compress(content + bytes(50_000_000), compresslevel=1))
+    outcome = build(command, bids)
+    assert outcome.status == 3
+    assert f"{bold}: the file holds more than its header claims" in outcome.error
 
 
 def test_voxels_that_are_not_finite_or_constant_are_marked(bids: Path, command: Command) -> None:
@@ -314,6 +329,30 @@ def test_big_endian_files_are_read_right(ending: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(
         read_voxels(header, EVERY_VOXEL), values.reshape(-1, N_VOLUMES).T.astype(np.float32)
     )
+
+
+@pytest.mark.parametrize("order", ["<", ">"], ids=["little-endian", "big-endian"])
+def test_scaled_integers_of_any_byte_order_give_the_responses_of_their_values(
+    order: str, bids: Path, command: Command
+) -> None:
+    stored = {run: np.round(2 * make_series(run) - 2000).astype(np.int16) for run in (1, 2)}
+    for run, values in stored.items():
+        path = name_run(bids, f"0{run}", "bold.nii.gz")
+        write_nifti(path, (0.5 * values + 1000).astype(np.float32))
+    assert build(command, bids).status == 0
+    plain = xr.open_zarr(bids.parent / "responses.zarr")["response"].values
+    for run, values in stored.items():
+        image = nib.Nifti1Image(values, AFFINE, nib.Nifti1Header(endianness=order))
+        image.header.set_data_dtype(np.int16)
+        image.header.set_xyzt_units("mm", "sec")
+        image.header.set_zooms((3, 3, 3, 2.0))
+        image.header.set_slope_inter(0.5, 1000)
+        nib.save(image, name_run(bids, f"0{run}", "bold.nii.gz"))
+    header = read_header(name_run(bids, "01", "bold.nii.gz"))
+    assert (header.dtype, header.slope) == (np.dtype(f"{order}i2"), 0.5)
+    assert build(command, bids).status == 0
+    found = xr.open_zarr(bids.parent / "responses.zarr")["response"].values
+    np.testing.assert_allclose(found, plain, rtol=1e-4, atol=1e-4)
 
 
 def test_validation_finds_all_problems_at_once(

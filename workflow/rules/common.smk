@@ -284,7 +284,8 @@ def get_response_inputs(wildcards):
     """Recording, stimuli, listing and preprocessed volumes, as far as the plan has them."""
     inputs = get_recording_input(wildcards)
     # Frame clocks are repaired against the movies, which are the world's.
-    if inputs and CONFIG.datasets[wildcards.dataset].design == "movies":
+    is_simulated = PLAN.is_simulated(wildcards.dataset)
+    if is_simulated and CONFIG.datasets[wildcards.dataset].design == "movies":
         inputs["world"] = f"{RESULTS}/raw/world"
     if PLAN.has_volumes(wildcards.dataset):
         inputs["listing"] = f"{RESULTS}/listings/{wildcards.dataset}"

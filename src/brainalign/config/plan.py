@@ -15,7 +15,7 @@ from brainalign.raw.fmri_options import (
     FMRIPrepPreprocessing,
     FMRIVolumeOptions,
 )
-from brainalign.raw.options import SpikeSortsDataset
+from brainalign.raw.options import SessionsToSort
 from brainalign.raw.registry import READERS, SIMULATORS, open_raw_dataset
 from brainalign.responses.registry import get_builder_module
 
@@ -179,7 +179,7 @@ class Plan:
         options = self.config.datasets[dataset]
         if options.is_simulated:
             return options.list_simulated_subjects()
-        if isinstance(options, SpikeSortsDataset):
+        if isinstance(options, SessionsToSort):
             return options.list_sorted_subjects()
         return open_raw_dataset(options).list_subjects()
 

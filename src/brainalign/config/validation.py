@@ -246,6 +246,8 @@ def _check_movies(
 def _describe_movies(
     name: str, dataset: RawMovieDataset, collection: MovieCollection, n_frames: int
 ) -> str:
+    if hasattr(dataset, "summarise"):
+        return f"ok: data set '{name}': {dataset.summarise()}, {n_frames} frames for models"
     subjects = dataset.list_subjects()
     sessions = [(one, part) for one in subjects for part in dataset.read_movie_sessions(one)]
     units = {(subject, str(unit)) for subject, one in sessions for unit in one.units.index}

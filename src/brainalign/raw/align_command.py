@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print one line per check; fail if one of them does."""
-    from brainalign.errors import CorruptDataError
+    from brainalign.errors import CorruptDataError, InputError
     from brainalign.raw.onken2016_alignment import read_alignment
     from brainalign.raw.onken2016_movies import Onken2016Movies
     from brainalign.raw.options import Onken2016MoviesOptions
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     table = read_alignment(Path(arguments.alignment))
     spikes = expand_folder(arguments.folder, "folder") / "NeuralData" / "Spikes"
-    problems = []
+    problems, n_checked = [], 0
     for experiment in sorted({one.experiment for one in table.values()}):
         recordings = [one for one in table.values() if one.experiment == experiment]
         if not all((spikes / f"{one.recording}.mat").is_file() for one in recordings):
@@ -65,6 +65,14 @@ def run(arguments: argparse.Namespace) -> None:
         dataset = Onken2016Movies(options)
         for alignment in recordings:
             problems += _check_recording(dataset, alignment, Path(arguments.alignment))
+            n_checked += 1
+    if not n_checked:
+        raise InputError(
+            "no recording of the table is in the package",
+            where=spikes,
+            expected=", ".join(f"{name}.mat" for name in sorted(table)),
+            remedy="Point --folder to the directory that holds NeuralData and Stimuli.",
+        )
     if problems:
         raise CorruptDataError(
             f"{len(problems)} checks of the alignment failed",

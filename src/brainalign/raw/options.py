@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from brainalign.raw.cc2017_options import CC2017Options
 from brainalign.raw.dandi_number import check_number
@@ -169,18 +169,20 @@ class SimulatedRetinaDataset(MovieDatasetOptions):
     )
 
 
+_MOVIE_TABLES = (
+    "Tab-separated tables with the columns movie, path (a folder of frames, or an "
+    "npy, npz, TIFF or video file, relative to the table), frame_rate_hz, and optionally "
+    "n_frames, timestamps (ignore for videos whose frames were shown one by one) and use "
+    "(model, or receptive_field for movies such as white noise). A table "
+    "movie_frames.tsv beside it may give movie, frame and split."
+)
+
+
 class NWBMoviesDataset(NWBFolder, MovieDatasetOptions):
     """Your own NWB files with movies: units, trials with the movie, frame triggers or a rate."""
 
     kind: Literal["nwb_movies"] = Field(description="Discriminates the data sets.")
-    movie_tables: list[str] = Field(
-        description="Tab-separated tables with the columns movie, path (a folder of frames, or an "
-        "npy, npz, TIFF or video file, relative to the table), frame_rate_hz, and optionally "
-        "n_frames, timestamps (ignore for videos whose frames were shown one by one) and use "
-        "(model, or receptive_field for movies such as white noise). A table "
-        "movie_frames.tsv beside it may give movie, frame and split.",
-        min_length=1,
-    )
+    movie_tables: list[str] = Field(description=_MOVIE_TABLES, min_length=1)
     movie_column: str = Field("movie", description="Column of the trials table with the movie.")
     frame_triggers: str | None = Field(
         "frame_triggers",
@@ -208,13 +210,22 @@ class Onken2016MoviesOptions(MovieDatasetOptions):
     )
 
 
-class SpikeSortsDataset(SpikeDatasetOptions):
-    """Your own spike sorters' folders or raw recordings, with tables of what was shown."""
+class SessionsToSort(RecordedDataset):
+    """Sessions before sorting, whatever was shown."""
 
     is_sorted = True
 
-    kind: Literal["spike_sorts"] = Field(description="Discriminates the data sets.")
     sessions: list[SortSessionOptions] = Field(description="What is sorted.", min_length=1)
+
+    def list_sorted_subjects(self) -> list[str]:
+        """List the subjects of all sessions, sorted."""
+        return sorted({session.subject for session in self.sessions})
+
+
+class SpikeSortsDataset(SessionsToSort, SpikeDatasetOptions):
+    """Your own spike sorters' folders or raw recordings, with tables of what was shown."""
+
+    kind: Literal["spike_sorts"] = Field(description="Discriminates the data sets.")
     sorting: SortingOptions = Field(SortingOptions(), description="From recordings to units.")
     stimuli_table: str | None = Field(
         None,
@@ -222,9 +233,26 @@ class SpikeSortsDataset(SpikeDatasetOptions):
         "kind nwb; needed where a backbone sees the images.",
     )
 
-    def list_sorted_subjects(self) -> list[str]:
-        """List the subjects of all sessions, sorted."""
-        return sorted({session.subject for session in self.sessions})
+
+class MovieSortsDataset(SessionsToSort, MovieDatasetOptions):
+    """Your own recordings of movies before NWB: raw, sorted, or one file of times per cell."""
+
+    kind: Literal["movie_sorts"] = Field(description="Discriminates the data sets.")
+    movie_tables: list[str] = Field(description=_MOVIE_TABLES, min_length=1)
+    sorting: RetinaSortingOptions = Field(
+        RetinaSortingOptions(), description="From recordings to units."
+    )
+
+    @model_validator(mode="after")
+    def _check_triggers(self) -> MovieSortsDataset:
+        if len({session.frame_triggers is None for session in self.sessions}) > 1:
+            raise ValueError("sessions: name frame_triggers for all of them, or for none")
+        return self
+
+    @property
+    def has_triggers(self) -> bool:
+        """Whether pulses of the display's frames were recorded."""
+        return self.sessions[0].frame_triggers is not None
 
 
 class SimulatedITSortsDataset(SpikeDatasetOptions):
@@ -280,6 +308,7 @@ DatasetOptions = Annotated[
     | BIDSMoviesDataset
     | CC2017Options
     | SpikeSortsDataset
+    | MovieSortsDataset
     | SimulatedITSortsDataset
     | SimulatedRetinaArrayDataset,
     Field(discriminator="kind"),

@@ -40,6 +40,7 @@ READERS = {
     "bids_movies": "brainalign.raw.bids.movies:BIDSMovieFolder",
     "cc2017": "brainalign.raw.cc2017:CC2017Folder",
     "spike_sorts": "brainalign.raw.sorted_dataset:open_sorted_dataset",
+    "movie_sorts": "brainalign.raw.sorted_dataset:open_sorted_dataset",
     "simulated_it_sorts": "brainalign.raw.sorted_dataset:open_sorted_dataset",
     "simulated_retina_array": "brainalign.raw.sorted_dataset:open_sorted_dataset",
 }

@@ -14,6 +14,9 @@ LONGEST_SHORTEST_INTERVAL_S = 0.5
 
 MIN_SPIKES = 200
 
+MAX_REACH = 10.0
+"""Spikes of a recording of unknown length end before this multiple of the last event's time."""
+
 
 def check_clock(
     spike_times: list[np.ndarray],
@@ -40,14 +43,16 @@ def check_clock(
     Raises
     ------
     CorruptDataError
-        If a rate is impossible, a spike or event lies beyond the recording, or all intervals are
-        so long that the times must be milliseconds or samples.
+        If a rate is impossible, a spike or event lies beyond the recording, or spikes reach so far
+        beyond the last event, or all intervals are so long, that the times must be milliseconds
+        or samples.
     """
     for name, times in zip(unit, spike_times, strict=True):
         _check_times(times, f"{where} unit {name}")
     _check_rates(spike_times, unit, where)
     _check_intervals(spike_times, unit, where)
     if duration_s is None:
+        _check_reach(spike_times, onset_s, where)
         return
     for name, times in zip(unit, spike_times, strict=True):
         n_beyond = int(np.count_nonzero(times > duration_s))
@@ -104,6 +109,20 @@ def _check_rates(spike_times: list[np.ndarray], unit: list[str], where: str) -> 
                 found=f"{rate:.0f} Hz",
                 remedy="The times are not in the declared unit, or the sampling rate is wrong.",
             )
+
+
+def _check_reach(spike_times: list[np.ndarray], onset_s: np.ndarray, where: str) -> None:
+    last_spike = max((float(times[-1]) for times in spike_times if len(times)), default=0.0)
+    last_event = float(onset_s.max(initial=0.0))
+    if last_event > 0 and last_spike > MAX_REACH * last_event:
+        raise CorruptDataError(
+            "spike times reach far beyond the last event",
+            where=where,
+            expected=f"seconds, up to about {last_event:.1f} s",
+            found=f"up to {last_spike:.1f}",
+            remedy="They look like milliseconds or samples: set spike_time_unit: ms for this "
+            "session, or duration_s if the recording is that long.",
+        )
 
 
 def _check_intervals(spike_times: list[np.ndarray], unit: list[str], where: str) -> None:

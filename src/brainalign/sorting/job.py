@@ -78,7 +78,7 @@ def read_sorting_job(text: str, folders: dict[str, Path]) -> SortingJob:
     if not dataset.is_sorted:
         raise InputError(
             f"data sets of kind '{dataset.kind}' are not sorted here",
-            remedy="Use kind: spike_sorts.",
+            remedy="Use kind: spike_sorts, or movie_sorts for movies.",
         )
     places = {
         name: folders[role].resolve()
@@ -113,9 +113,12 @@ def _read_sessions(folders: dict[str, Path]) -> list[SortSessionOptions]:
 
 def _list_known(dataset: Any, world: Path | None, column: str) -> set[str] | None:
     if column == "movie":
-        if world is None:
-            return None
-        return set(_read_ids(world / "movies.tsv", "movie"))
+        tables = [
+            expand_file(text, "movie_tables") for text in getattr(dataset, "movie_tables", ())
+        ]
+        if world is not None:
+            tables.append(world / "movies.tsv")
+        return {name for path in tables for name in _read_ids(path, "movie")} or None
     if world is not None:
         return set(_read_ids(world / "stimuli.tsv", "stimulus"))
     table = getattr(dataset, "stimuli_table", None)

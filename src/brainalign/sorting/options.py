@@ -18,8 +18,9 @@ class SortSessionOptions(Options):
     )
     format: str = Field(
         description="phy or kilosort (folder of a sorter), binary (raw samples with a probe), nwb "
-        "(ElectricalSeries), nwb_sorting (units), or the name of any other SpikeInterface "
-        "extractor, as in read_<name>.",
+        "(ElectricalSeries), nwb_sorting (units), spike_times (a folder with one file of times per "
+        "unit: .txt, .csv or .npy), or the name of any other SpikeInterface extractor, as in "
+        "read_<name>.",
         pattern=r"^[a-z0-9_]+$",
     )
     folder: str = Field(
@@ -46,7 +47,7 @@ class SortSessionOptions(Options):
     spike_time_unit: Literal["s", "ms"] = Field(
         "s",
         description="Unit of spike times in formats that hold times and no samples "
-        "(such as nwb_sorting).",
+        "(nwb_sorting, spike_times).",
     )
     area: str = Field("unknown", description="Brain area of the electrodes.", min_length=1)
     probe: str | None = Field(

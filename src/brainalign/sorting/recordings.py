@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -181,7 +184,10 @@ def _open_any(session: SortSessionOptions, path: Path) -> spikeinterface.BaseRec
     try:
         return reader(path)
     except Exception as error:
-        # Extractors raise whatever their format's library raises.
+        # Extractors raise whatever their format's library raises. Those of half-opened files may
+        # complain once more as they are thrown away; one line is enough.
+        with contextlib.redirect_stderr(io.StringIO()):
+            traceback.clear_frames(error.__traceback__)
         raise CorruptDataError(
             f"SpikeInterface cannot read it as {session.format}",
             where=path,

@@ -12,10 +12,14 @@ from brainalign.errors import BrainalignError, CorruptDataError, InputError
 from brainalign.options import suggest_name
 from brainalign.sorting.options import SortSessionOptions
 from brainalign.sorting.phy_folder import PhyFolder, read_phy_folder
+from brainalign.sorting.time_files import list_time_files, read_times
 from brainalign.sorting.units import FoundUnits
 
 _PHY_FORMATS = ("phy", "kilosort")
 _EXTRACTORS = {"nwb_sorting": "nwb_sorting"}
+TIME_FILES = "spike_times"
+"""A folder of files of times, one per unit, which needs no extractor."""
+
 _TIME_FORMATS = ("nwb_sorting",)  # hold times, which SpikeInterface rounds to samples
 
 
@@ -38,6 +42,8 @@ def read_sort(session: SortSessionOptions, path: Path) -> FoundUnits:
     """
     if session.format in _PHY_FORMATS:
         return _read_phy(session, path)
+    if session.format == TIME_FILES:
+        return _read_time_files(session, path)
     sorting = _open(session.format, path, session)
     rate = float(sorting.get_sampling_frequency())
     scale = 0.001 if session.spike_time_unit == "ms" else 1.0
@@ -70,7 +76,7 @@ def is_sort(name: str) -> bool:
     """
     if name in ("binary", "nwb"):
         return False
-    if name in _PHY_FORMATS or name in _EXTRACTORS:
+    if name in _PHY_FORMATS or name in _EXTRACTORS or name == TIME_FILES:
         return True
     reader = getattr(spikeinterface.extractors, f"read_{name}", None)
     if reader is None:
@@ -114,6 +120,19 @@ def _read_phy(session: SortSessionOptions, path: Path) -> FoundUnits:
         channel_um=folder.channel_um,
         waveform=_stack_waveforms(folder, names, session.gain_uv),
         waveform_unit="uV" if session.gain_uv != 1.0 else "a.u.",
+        sorter=_describe(session.format),
+    )
+
+
+def _read_time_files(session: SortSessionOptions, path: Path) -> FoundUnits:
+    files = list_time_files(path)
+    scale = 0.001 if session.spike_time_unit == "ms" else 1.0
+    return FoundUnits(
+        unit=[file.stem for file in files],
+        spike_times=[scale * read_times(file) for file in files],
+        label=["unsorted"] * len(files),
+        duration_s=session.duration_s,
+        sampling_rate_hz=session.sampling_rate_hz,
         sorter=_describe(session.format),
     )
 

@@ -28,6 +28,7 @@ def scored() -> tuple[pd.DataFrame, pd.DataFrame]:
     count = generator.poisson(rate / 30, (N_REPEATS, *rate.shape)).astype(np.float64)
     fold = np.repeat([0, 1], N_FRAMES // 2)
     predicted = np.stack([make_rate(N_FRAMES, generator) for _ in range(2)])
+    predicted[:, :, 2] += 2 * rate[:, 2]
     predicted[:, fold == 1, 0] = 5.0
     predicted[:, :, 1] = 5.0
     axes = ("seed", "frame", "unit")
@@ -90,3 +91,16 @@ def test_the_published_mean_stands_by_itself(scored):
     row = take(scored[0], "cross_movie on film-1", "published_mean")
     assert row["value"] > 500
     assert row["n_queries"] == N_UNITS
+
+
+def test_published_conventions_of_correlation_stand_beside_the_signed_one(scored):
+    scores, units = scored
+    signed = units[units["fold"] == 0].groupby("unit")["correlation"].mean()
+    assert (signed.dropna() < 0).any()
+    rows = scores[(scores["matching"] == "cross_movie on film-0") & (scores["seed"] == "all")]
+    value = rows.set_index("metric")["value"]
+    assert value["correlation"] == pytest.approx(signed.mean())
+    # An undefined cell counts as 0 in the public scalar, and among no positive cells.
+    assert value["correlation_absolute"] == pytest.approx(signed.abs().fillna(0).mean())
+    assert value["correlation_of_positive_cells"] == pytest.approx(signed[signed > 0].mean())
+    assert value["share_of_positive_cells"] == pytest.approx((signed.dropna() > 0).mean())

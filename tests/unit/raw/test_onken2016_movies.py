@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from brainalign.raw.onken2016_alignment import check_overlap_runs, measure_shift
 from brainalign.raw.onken2016_movies import Onken2016Movies
 from brainalign.raw.options import Onken2016MoviesOptions
 from brainalign.responses.movies import build_movie_responses
+from command_line import Command, Outcome
 
 _N_FRAMES, _N_WINDOWS, _N_CELLS, _N_TRIALS, _SIDE = 120, 6, 2, 3, 36
 # Window 4 and 5 repeat the one before but for 10 ms.
@@ -164,3 +166,51 @@ def test_table_of_another_format_is_refused(tmp_path: Path) -> None:
     (tmp_path / "alignment.json").write_text('{"format": "other"}')
     with pytest.raises(CorruptDataError, match="no alignment table"):
         read_alignment(tmp_path / "alignment.json")
+
+
+def _align(command: Command, package: Path, table: Path) -> Outcome:
+    return command("align-onken", "--folder", package, "--alignment", table)
+
+
+def _change_table(package: Path, path: Path, name: str, **values: object) -> Path:
+    table = json.loads((package / "alignment.json").read_text())
+    table["recordings"][name] |= values
+    path.write_text(json.dumps(table))
+    return path
+
+
+def test_a_table_with_another_number_of_spikes_fails_the_command(
+    package: Path, tmp_path: Path, command: Command
+) -> None:
+    table = _change_table(package, tmp_path / "a.json", "Movie1Exp1", n_spikes=7)
+    outcome = _align(command, package, table)
+    assert outcome.status == 3
+    assert "checks of the alignment failed" in outcome.error
+    assert re.search(r"Movie1Exp1: \d+ spikes, expected 7", outcome.error)
+
+
+def test_a_table_that_knows_no_overlap_fails_the_command(
+    package: Path, tmp_path: Path, command: Command
+) -> None:
+    rows = json.loads((package / "alignment.json").read_text())["recordings"]["Movie2Exp1"]["rows"]
+    rows = [[*row[:3], 300, *row[4:]] for row in rows]
+    table = _change_table(package, tmp_path / "a.json", "Movie2Exp1", rows=rows)
+    outcome = _align(command, package, table)
+    assert outcome.status == 3
+    assert "Movie2Exp1: window 4 repeats window 3, unknown to the table" in outcome.error
+
+
+def test_a_package_without_any_recording_of_the_table_fails_the_command(
+    package: Path, tmp_path: Path, command: Command
+) -> None:
+    table = json.loads((package / "alignment.json").read_text())
+    table["recordings"] = {
+        "Movie1Exp2": table["recordings"]["Movie1Exp1"] | {"experiment": 2},
+        "Movie2Exp2": table["recordings"]["Movie2Exp1"] | {"experiment": 2},
+    }
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(table))
+    outcome = _align(command, package, path)
+    assert outcome.status == 2
+    assert "note: experiment 2 is not in the package" in outcome.output
+    assert "no recording of the table is in the package" in outcome.error

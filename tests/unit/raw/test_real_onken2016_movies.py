@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +14,12 @@ from brainalign.raw.onken2016_movies import Onken2016Movies
 from brainalign.raw.options import Onken2016MoviesOptions
 from brainalign.responses.movie_reliability import estimate_movie_reliability
 from brainalign.responses.movies import build_movie_responses
+from command_line import Command
 from linear_nonlinear import correlate, make_features, predict_rate
 
 pytestmark = pytest.mark.real_data
 
-_PROJECT = Path(__file__).parents[3]
+_ALIGNMENT = Path(__file__).parents[3] / "workflow" / "datasets" / "onken2016_alignment.json"
 _RADII = (8 / 360, 25 / 360)
 
 
@@ -26,7 +29,7 @@ def dataset(data_folder: Path) -> Onken2016Movies:
         Onken2016MoviesOptions(
             kind="onken2016_movies",
             folder=str(data_folder / "retina_onken2016"),
-            alignment=str(_PROJECT / "workflow" / "datasets" / "onken2016_alignment.json"),
+            alignment=str(_ALIGNMENT),
         )
     )
 
@@ -66,6 +69,35 @@ def test_files_are_those_of_the_alignment_and_windows_repeat_as_it_says(
     dataset: Onken2016Movies,
 ) -> None:
     assert dataset.find_problems() == []
+
+
+def test_the_table_is_derived_again_by_a_command(data_folder: Path, command: Command) -> None:
+    outcome = command(
+        *("align-onken", "--folder", data_folder / "retina_onken2016"),
+        *("--alignment", _ALIGNMENT),
+    )
+    assert (outcome.status, outcome.error) == (0, "")
+    lines = re.findall(
+        r"(Movie\dExp1): best shift (-?\d+) ms, correlation (\S+) there, (\S+) as tabled, "
+        r"reversed movie (\S+)",
+        outcome.output,
+    )
+    assert [line[0] for line in lines] == ["Movie1Exp1", "Movie2Exp1"]
+    for _, shift, best, tabled, backwards in lines:
+        assert abs(int(shift)) <= 20
+        assert float(tabled) > 0.19
+        assert float(best) - float(tabled) < 0.02
+        assert abs(float(backwards)) < 0.03
+    assert "Movie1Exp1: 26968 spikes, 15 windows repeat the one before" in outcome.output
+    assert "Movie2Exp1: 34889 spikes, 13 windows repeat the one before" in outcome.output
+
+
+def test_the_table_of_the_project_is_the_one_that_was_published(data_folder: Path) -> None:
+    published = json.loads((data_folder / "retina_onken2016_alignment.json").read_text())
+    own = json.loads(_ALIGNMENT.read_text())
+    for name, recording in published["recordings"].items():
+        assert own["recordings"][name]["rows"] == recording["rows"]
+        assert own["recordings"][name]["sha256_spikes"] == recording["sha256_spikes"]
 
 
 def test_supervised_bins_are_405_and_423(responses: xr.Dataset) -> None:

@@ -82,6 +82,13 @@ def test_milliseconds_declared_as_seconds_are_refused_by_their_intervals():
         check_clock(trains, ["0", "1", "2"], None, np.array([1.0]), "sort")
 
 
+def test_milliseconds_of_bursting_cells_are_refused_by_their_reach():
+    # Two spikes within half a millisecond hide the unit of time from the intervals.
+    bursts = np.sort(np.concatenate([1000 * draw_trains(1)[0], [5000.0, 5000.4]]))
+    with pytest.raises(CorruptDataError, match=r"far beyond the last event.*spike_time_unit: ms"):
+        check_clock([bursts], ["0"], None, np.array([1.0, 28.0]), "sort")
+
+
 def test_an_impossible_rate_is_refused():
     with pytest.raises(CorruptDataError, match="firing rate is impossible"):
         check_clock([draw_trains(1)[0] / 1000], ["0"], None, np.array([1.0]), "sort")

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
+from brainalign.errors import InputError
 from brainalign.methods.method import Method
 from brainalign.methods.movies.arrays import Cells, Movies, RateTargets
 from brainalign.training.progress import Report
@@ -95,6 +96,25 @@ class RateMethod(Method):
             In Hz; NaN for cells that the fit left out.
         """
 
+    def _check_inputs(self, movies: Movies, cells: Cells, *targets: RateTargets) -> None:
+        """Refuse rates of other frames than the movies, or of other cells.
+
+        Raises
+        ------
+        InputError
+            Axes do not fit: what lies at the same position would be joined silently.
+        """
+        expected = (len(movies.movie), len(cells.unit))
+        for one in targets:
+            if one.rate.shape != expected:
+                raise InputError(
+                    "rates are of other frames or cells than movies and receptive fields",
+                    where=self.name,
+                    expected=f"{expected[0]} frames and {expected[1]} cells",
+                    found=f"{one.rate.shape[0]} frames and {one.rate.shape[1]} cells",
+                    remedy="Take movies, cells and rates of one recording.",
+                )
+
 
 def correlate_columns(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Pearson correlation of each column of two tables.
@@ -109,9 +129,14 @@ def correlate_columns(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     correlation : array of shape (n_columns,), float64
         NaN where a column is constant.
     """
-    first = np.asarray(first, np.float64) - np.mean(first, axis=0, dtype=np.float64)
-    second = np.asarray(second, np.float64) - np.mean(second, axis=0, dtype=np.float64)
+    first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    # The mean of equal values may differ from them by rounding, which would correlate.
+    varies = (np.ptp(first, axis=0) > 0) & (np.ptp(second, axis=0) > 0)
+    first, second = first - first.mean(0), second - second.mean(0)
     scale = np.sqrt((first**2).sum(0) * (second**2).sum(0))
     return np.divide(
-        (first * second).sum(0), scale, out=np.full(scale.shape, np.nan), where=scale > 0
+        (first * second).sum(0),
+        scale,
+        out=np.full(scale.shape, np.nan),
+        where=varies & (scale > 0),
     )

@@ -202,6 +202,7 @@ class MovieCNN(RateMethod):
         report: Report | None = None,
     ) -> pd.DataFrame:
         """Train the network; see `RateMethod.fit`."""
+        self._check_inputs(movies, cells, training, validation)
         frame = average_patches(movies.luminance, self.options.frame_side)
         shown = frame[training.frames]
         self._statistics = np.array([shown.mean(), max(shown.std(), 1e-6)], np.float32)

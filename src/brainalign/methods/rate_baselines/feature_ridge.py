@@ -56,6 +56,7 @@ class FeatureRidge(RateMethod):
         report: Report | None = None,
     ) -> pd.DataFrame:
         """Solve one ridge per cell; see `RateMethod.fit`."""
+        self._check_inputs(movies, cells, training, validation)
         frames, judged = training.frames, validation.frames
         center, component = find_components(movies.token[frames], self.options.n_components)
         column = self._compose_columns(movies, cells, center, component)

@@ -71,6 +71,7 @@ class PoissonGLM(RateMethod):
         InputError
             A history is asked for, and single trials are not given.
         """
+        self._check_inputs(movies, cells, training, validation)
         column = self._compose_columns(movies, cells)
         chosen = column[training.frames].astype(np.float64)
         mean, deviation = chosen.mean(0), chosen.std(0)

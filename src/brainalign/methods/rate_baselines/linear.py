@@ -57,6 +57,7 @@ class LinearNonlinear(RateMethod):
         report: Report | None = None,
     ) -> pd.DataFrame:
         """Solve the ridge and bin its output; see `RateMethod.fit`."""
+        self._check_inputs(movies, cells, training, validation)
         frames = training.frames
         column = self._compose_columns(movies, cells)[frames].astype(np.float64)
         mean, deviation = column.mean(0), column.std(0)

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from brainalign.errors import InputError
 from brainalign.methods.movies.arrays import Cells, Movies, RateTargets
 from brainalign.methods.movies.base import RateMethod
 from brainalign.methods.rate_baselines.options import MeanRateOptions
-from brainalign.methods.weights import Weights, check_weights
+from brainalign.methods.weights import Weights
 from brainalign.training.progress import Report
 
 
@@ -38,6 +39,7 @@ class MeanRate(RateMethod):
         report: Report | None = None,
     ) -> pd.DataFrame:
         """Take the mean; see `RateMethod.fit`."""
+        self._check_inputs(movies, cells, training, validation)
         self._mean = training.rate[training.frames].mean(0, dtype=np.float64).astype(np.float32)
         return pd.DataFrame({"n_frames": [len(training.frames)]})
 
@@ -55,5 +57,11 @@ class MeanRate(RateMethod):
 
     def set_weights(self, weights: Weights) -> None:
         """Take up mean rates."""
-        check_weights(weights, {"mean": weights["mean"].shape}, where=self.name)
+        if set(weights) != {"mean"}:
+            raise InputError(
+                "these weights are of another model",
+                where=self.name,
+                expected="mean",
+                found=", ".join(sorted(weights)),
+            )
         self._mean = weights["mean"]

@@ -65,9 +65,10 @@ class ViST(RateMethod):
         Raises
         ------
         InputError
-            The tokens never change, no cell has a receptive field where fields are asked for, or
-            a clip fits no movie.
+            The tokens never change, no cell has a receptive field where fields are asked for, a
+            clip fits no movie, or rates are of other frames or cells.
         """
+        self._check_inputs(movies, cells, training, validation)
         kept = choose_units(len(cells.unit), self.options.n_units, seed)
         content = self._compose_tokens(movies)
         self._statistics = {"kept": kept, **_measure(content[training.frames])}
