@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from brainalign.report.figures.sorting import draw_reliability_by_session
@@ -28,4 +30,4 @@ def test_names_of_many_sessions_do_not_overlap() -> None:
     by_session = {f"2009-{month:02d}-11": np.array([0.1, 0.2]) for month in range(1, 11)}
     labels = find_labels(draw_reliability_by_session(by_session, "monkey"))
     boxes = [label.get_window_extent() for label in labels]
-    assert all(first.x1 <= second.x0 for first, second in zip(boxes, boxes[1:], strict=False))
+    assert all(first.x1 <= second.x0 for first, second in itertools.pairwise(boxes))
