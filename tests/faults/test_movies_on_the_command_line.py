@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from command_line import Command, Outcome
+from command_line import Command, check_refusal
 from movie_scanner import make_options, write_recording, write_stores
 from video_files import make_frames, write_video
 
@@ -34,16 +34,6 @@ def stores(original: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("stores")
     write_stores(folder, original, make_options())
     return folder
-
-
-def check_refusal(outcome: Outcome, output: Path, *parts: str, status: int = 2) -> None:
-    """One line that says every part, the exit code of its class, and no trace of an output."""
-    assert outcome.status == status, outcome.error
-    (line,) = [line for line in outcome.error.splitlines() if line.startswith("brainalign ")]
-    assert "Traceback" not in outcome.error
-    assert [part for part in parts if part not in line] == [], line
-    assert not list(output.parent.glob("*published*"))
-    assert not list(output.parent.glob(".*published*"))
 
 
 def make_job(recording: Path) -> tuple[list[str | Path], Path]:
