@@ -36,6 +36,20 @@ def command(capfd: pytest.CaptureFixture[str]) -> Command:
     return run
 
 
+def check_refusal(outcome: Outcome, output: Path, *parts: str, status: int = 2) -> None:
+    """Check that a command ended as a refusal should.
+
+    One line holds every part, the exit code is that of its class, and neither the output nor a
+    draft of it is left.
+    """
+    assert outcome.status == status, outcome.error
+    assert "Traceback" not in outcome.error
+    (line,) = [line for line in outcome.error.splitlines() if line.startswith("brainalign ")]
+    assert [part for part in parts if part not in line] == [], line
+    assert list(output.parent.glob(f"*{output.name}*")) == []
+    assert list(output.parent.glob(f".*{output.name}*")) == []
+
+
 def make_responses(command: Command, config: Path, subject: str = "001") -> Outcome:
     """Run ``brainalign responses`` of the data set ``lab`` without a stimulus store."""
     words = ["responses", "--config", config, "--dataset", "lab", "--subject", subject]

@@ -98,7 +98,7 @@ def test_missing_frames_are_refused(recording: Path):
 def test_a_movie_of_no_frames_is_refused(recording: Path):
     path = recording / "stimuli" / "movie-02.npy"
     np.save(path, np.load(path)[:0])
-    with pytest.raises(InputError, match="is no movie"):
+    with pytest.raises(InputError, match="has no frames"):
         build(recording)
 
 

@@ -11,6 +11,7 @@ from brainalign.errors import CorruptDataError, InputError
 from brainalign.raw.options import SpikeSortsDataset
 from brainalign.raw.unsorted_sessions import UnsortedSessions
 from brainalign.sorting.phy_folder import read_phy_folder
+from command_line import Outcome, check_refusal
 from sorting_environment import run_sorting
 from sorting_labs import (
     RATE_HZ,
@@ -34,7 +35,9 @@ def sort(sorting_python: Path, tmp_path: Path):
             *("sort", "--dataset", "lab"),
             *("--options", describe_lab(sessions, **options), "--output", output),
         )
-        assert finished.returncode == 0 or not output.exists()
+        if finished.returncode:
+            outcome = Outcome(finished.returncode, finished.stdout, finished.stderr)
+            check_refusal(outcome, output, status=finished.returncode)
         return finished
 
     return run
@@ -45,6 +48,23 @@ def test_a_phy_folder_without_parameters(tmp_path):
     (folder / "params.py").unlink()
     with pytest.raises(InputError, match=r"lacks its parameters.*Copy params\.py"):
         read_phy_folder(folder)
+
+
+def test_a_job_stops_at_a_phy_folder_without_parameters(sort, tmp_path):
+    session = write_lab(tmp_path / "a")
+    (tmp_path / "a" / "phy" / "params.py").unlink()
+    finished = sort([session])
+    assert finished.returncode == 2
+    assert "lacks its parameters" in finished.stderr
+    assert "Copy params.py" in finished.stderr
+
+
+def test_a_job_stops_at_spikes_beyond_the_raw_file(sort, tmp_path):
+    session = write_lab(tmp_path / "a")
+    np.zeros((int(2 * RATE_HZ), 4), dtype=np.int16).tofile(tmp_path / "a/phy/recording.dat")
+    finished = sort([session])
+    assert finished.returncode == 3
+    assert "spikes lie beyond the recording" in finished.stderr
 
 
 def test_parameters_without_a_sampling_rate(tmp_path):

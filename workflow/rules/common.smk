@@ -418,6 +418,14 @@ def get_preprocessing_memory(wildcards):
     return PLAN.get_preprocessing_resources(wildcards.dataset)[1]
 
 
+def get_method_memory(wildcards):
+    return PLAN.get_method_memory(wildcards.method)
+
+
+def get_prior_memory(wildcards):
+    return PLAN.get_prior_memory(wildcards.prior)
+
+
 def get_response_threads(wildcards):
     return PLAN.get_response_threads(wildcards.dataset)
 

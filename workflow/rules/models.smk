@@ -15,7 +15,7 @@ rule image_prior:
         "../../envs/base.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=get_prior_memory,
         runtime=720,
     params:
         scratch=f"{RESULTS}/scratch/image_prior/{{dataset}}/{{prior}}",
@@ -47,7 +47,7 @@ rule fit:
         "../../envs/base.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=get_method_memory,
         runtime=240,
         gpu=get_gpus,
     params:
@@ -81,7 +81,7 @@ rule predict:
         "../../envs/base.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=get_method_memory,
         runtime=60,
         gpu=get_gpus,
     params:

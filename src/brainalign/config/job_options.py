@@ -19,6 +19,7 @@ from brainalign.evaluation.options import EvaluationOptions
 from brainalign.evaluation.yardsticks.options import YardstickOptions
 from brainalign.features.options import BackboneOptions, ExtractionOptions
 from brainalign.methods.direct.options import RidgeOptions
+from brainalign.methods.image_prior.options import ImagePriorOptions
 from brainalign.methods.requirements import NO_BACKBONE
 from brainalign.options import Options, suggest_name
 from brainalign.raw.options import DatasetOptions
@@ -207,6 +208,11 @@ def read_array_options(options: JobOptions) -> ArrayOptions:
     return _validate(TypeAdapter(ArrayOptions), options, "arrays")
 
 
+def read_image_prior_options(options: JobOptions) -> ImagePriorOptions:
+    """Check the options of an image prior that a job was given."""
+    return _validate(TypeAdapter(ImagePriorOptions), options, "prior")
+
+
 def read_tracking_options(options: JobOptions) -> TrackingOptions:
     """Check the options of tracking that a job was given; there are defaults for all."""
     return _validate(TypeAdapter(TrackingOptions), {"tracking": {}, **options}, "tracking")
@@ -258,5 +264,6 @@ def _validate(adapter: TypeAdapter[Any], options: JobOptions, part: str) -> Any:
         return adapter.validate_python(_get(options, part))
     except ValidationError as error:
         problem = error.errors()[0]
-        place = ".".join(str(name) for name in problem["loc"])
-        raise InputError(str(problem["msg"]), where=f"--options {part}.{place}") from None
+        place = ".".join([part, *(str(name) for name in problem["loc"])])
+        message = str(problem["msg"]).removeprefix("Value error, ")
+        raise InputError(message, where=f"--options {place}") from None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from brainalign.config.models import Config
 from brainalign.errors import InputError
 from brainalign.features.options import WorldCLIPOptions, WorldDINOOptions
-from brainalign.methods.registry import METHODS
+from brainalign.methods.registry import METHODS, MethodEntry
 from brainalign.methods.requirements import NO_BACKBONE
 from brainalign.raw.fmri_options import (
     FMRIDatasetOptions,
@@ -18,6 +18,10 @@ from brainalign.raw.fmri_options import (
 from brainalign.raw.options import SessionsToSort
 from brainalign.raw.registry import READERS, SIMULATORS, open_raw_dataset
 from brainalign.responses.registry import get_builder_module
+
+# Weights, images and their predictors: 0.7 GB for the small preset with 768 images, 2.7 GB for the
+# paper's with a few.
+_PRIOR_MB = 4000
 
 
 @dataclass(frozen=True, order=True)
@@ -204,11 +208,33 @@ class Plan:
         InputError
             If the configuration has no such method.
         """
+        entry = self._find_method(name)
+        return [entry.method.split(":")[0], entry.experiment]
+
+    def get_method_memory(self, name: str) -> int:
+        """Give the memory in MB that a fit or a prediction of a configured method asks for.
+
+        Raises
+        ------
+        InputError
+            If the configuration has no such method.
+        """
+        return self._find_method(name).memory_mb
+
+    def get_prior_memory(self, prior: str) -> int:
+        """Give the memory in MB that the training of an image prior asks for.
+
+        On a GPU what a step keeps lies in the memory of the card, which is divided where it is
+        short; a job that asks for none may end up on a CPU, where it would be killed.
+        """
+        options = self.config.image_priors[prior]
+        kept = 0 if self.config.device == "cuda" else options.estimate_activations_mb()
+        return _PRIOR_MB + kept
+
+    def _find_method(self, name: str) -> MethodEntry:
         if name not in self.config.methods:
             raise InputError(f"no method named '{name}' in the configuration")
-        registered = str(getattr(self.config.methods[name], "method", name))
-        entry = METHODS[registered]
-        return [entry.method.split(":")[0], entry.experiment]
+        return METHODS[str(getattr(self.config.methods[name], "method", name))]
 
     def list_response_stores(self) -> list[str]:
         """List the response stores of all data sets and subjects."""

@@ -198,9 +198,21 @@ def _open_archive(path: Path) -> np.ndarray:
 
 
 def _check_frames_shape(array: np.ndarray, path: Path) -> np.ndarray:
-    if array.ndim not in (3, 4) or 0 in array.shape:
+    if array.ndim not in (3, 4) or 0 in array.shape[1:]:
         raise InputError(
-            "is no movie", where=path, expected="shape (frame, y, x[, 3])", found=array.shape
+            "is no movie",
+            where=path,
+            expected="shape (frame, y, x[, 3])",
+            found=array.shape,
+            remedy="Save the frames one after the other in one array.",
+        )
+    if not len(array):
+        raise InputError(
+            "the movie has no frames",
+            where=path,
+            expected="one or more",
+            found=0,
+            remedy="Copy the movie again, or leave it out of the table.",
         )
     return array
 

@@ -64,11 +64,11 @@ class StimulusSet:
     dataset : str
         Whose it is.
     n_stimuli : int
-        Images or frames.
-    size : tuple of int
-        Width and height, in pixels.
+        Images, frames, or stimuli that are known by their labels only.
+    size : tuple of int or None
+        Width and height, in pixels; None without images.
     noun : str
-        ``image`` or ``frame``.
+        ``image``, ``frame`` or ``stimulus``.
     split : array of shape (n_stimuli,) of str
         Of the first fold, where there are folds.
     n_folds : int
@@ -77,7 +77,7 @@ class StimulusSet:
 
     dataset: str
     n_stimuli: int
-    size: tuple[int, int]
+    size: tuple[int, int] | None
     noun: str
     split: NDArray[np.str_]
     n_folds: int
@@ -134,14 +134,15 @@ def _count_labels(store: xr.DataTree, name: str) -> int:
 
 def _read_stimulus_set(artifact: Artifact, dataset: str) -> StimulusSet:
     store = open_store(artifact.path, "stimuli")
-    noun = "image" if "image" in store.variables else "frame"
-    shape = store.variables[noun].shape if noun in store.variables else (0, 0, 0, 3)
+    split = read_labels(store, "split")
+    noun = next((name for name in ("image", "frame") if name in store.variables), "stimulus")
+    shape = store.variables[noun].shape if noun != "stimulus" else None
     has_folds = "split_by_fold" in store.variables
     return StimulusSet(
         dataset=dataset,
-        n_stimuli=int(shape[0]),
-        size=(int(shape[2]), int(shape[1])),
+        n_stimuli=len(split) if shape is None else int(shape[0]),
+        size=None if shape is None else (int(shape[2]), int(shape[1])),
         noun=noun,
-        split=read_labels(store, "split"),
+        split=split,
         n_folds=int(store.variables["split_by_fold"].shape[0]) if has_folds else 1,
     )

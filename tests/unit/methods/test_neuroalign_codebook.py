@@ -256,6 +256,15 @@ def test_code_matching_of_equal_windows_is_the_logarithm_of_their_number():
     assert float(compute_code_matching(squared)) == pytest.approx(math.log(16), abs=1e-9)
 
 
+def test_code_matching_of_far_codes_stays_finite():
+    # Distances of thousands: their exponentials are 0 in single precision.
+    squared = (1e7 * torch.rand(2, 4, 10, N_CODES)).requires_grad_()
+    loss = compute_code_matching(squared)
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert torch.isfinite(squared.grad).all()
+
+
 def test_one_modality_has_no_shared_codebook():
     with pytest.raises(InputError, match="needs two modalities"):
         make_codebook(1)

@@ -10,8 +10,9 @@ from brainalign.errors import InputError
 from brainalign.methods.arrays import PairedResponses, SubjectResponses
 from brainalign.methods.repeats import group_repeats
 from brainalign.methods.vna.model import VNA
+from brainalign.methods.vna.module import VNAModule
 from brainalign.methods.vna.options import VNAOptions
-from brainalign.methods.vna.task import SplitPairs, SubjectPairs, VNAModule, VNATask, compute_top1
+from brainalign.methods.vna.task import SplitPairs, SubjectPairs, VNATask, compute_top1
 from brainalign.training.loop import train_module
 from unit.methods.linear_world import (
     LinearWorld,

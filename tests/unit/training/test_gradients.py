@@ -12,8 +12,9 @@ from brainalign.methods.direct.options import NonlinearDecodingOptions
 from brainalign.methods.direct.regression import RegressionPairs
 from brainalign.methods.normalisation import fit_standardisation
 from brainalign.methods.vna.model import standardise_pairs
+from brainalign.methods.vna.module import VNAModule
 from brainalign.methods.vna.options import VNAOptions
-from brainalign.methods.vna.task import VNAModule, VNATask
+from brainalign.methods.vna.task import VNATask
 from brainalign.training.distributed import Processes
 from brainalign.training.gradients import BatchGradient
 from brainalign.training.loop import train_module

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from brainalign.config.arguments import add_job_arguments, read_job_options
-from brainalign.config.job_options import describe_prior
+from brainalign.config.job_options import describe_prior, read_image_prior_options
 
 # The prior is the same for all seeds of the fits that use it.
 _SEED = 0
@@ -30,7 +30,6 @@ def run(arguments: argparse.Namespace) -> None:
     from brainalign.methods.image_prior.fit import fit_prior
     from brainalign.methods.image_prior.folder import write_prior
     from brainalign.methods.image_prior.network import count_parameters
-    from brainalign.methods.image_prior.options import read_prior_options
     from brainalign.stores.provenance import ProvenanceRecorder, compute_options_digest
     from brainalign.stores.publish import publish_folder
     from brainalign.training.device import resolve_device
@@ -42,7 +41,7 @@ def run(arguments: argparse.Namespace) -> None:
     device = str(resolve_device(options["device"]))
     prior, history = fit_prior(
         arguments.stimuli,
-        read_prior_options(options["prior"]),
+        read_image_prior_options(options),
         seed=_SEED,
         device=device,
         scratch=scratch,

@@ -129,6 +129,32 @@ def average_presentations(
     )
 
 
+def check_latents(latent: np.ndarray, where: str) -> None:
+    """Refuse latents that are NaN or infinite, as those of damaged weights are.
+
+    Parameters
+    ----------
+    latent : array of shape (n_rows, n_latents)
+        Inferred latents.
+    where : str
+        Whose latents they are.
+
+    Raises
+    ------
+    InputError
+        A latent is not finite; the first rows are named.
+    """
+    bad = np.flatnonzero(~np.isfinite(latent).all(axis=1))
+    if len(bad):
+        raise InputError(
+            f"latents of {len(bad)} rows are not finite",
+            where=where,
+            expected="a number for every latent",
+            found=f"NaN or infinity in rows {', '.join(map(str, bad[:5]))}",
+            remedy="Look for NaN in the responses, or fit the latents again.",
+        )
+
+
 def make_labels(
     options: MIGVisOptions,
     known: StimulusAttributes,

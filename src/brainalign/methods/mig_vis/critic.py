@@ -13,6 +13,7 @@ from torch.nn.functional import cross_entropy, interpolate, normalize
 from brainalign.errors import InputError
 from brainalign.methods.image_prior.encoder import ImageEncoder
 from brainalign.methods.image_prior.reader import shift_images
+from brainalign.methods.mig_vis.arrays import check_latents
 from brainalign.methods.mig_vis.options import CriticOptions
 from brainalign.methods.weights import Weights
 from brainalign.training.batches import draw_batches
@@ -235,24 +236,6 @@ def measure_contrasts(
             for group in range(len(critics.groups))
         ]
     )
-
-
-def check_latents(latent: np.ndarray, where: str) -> None:
-    """Refuse latents that no critic can learn from.
-
-    Raises
-    ------
-    InputError
-        A latent is not finite; the first rows are named.
-    """
-    bad = np.flatnonzero(~np.isfinite(latent).all(axis=1))
-    if len(bad):
-        raise InputError(
-            f"latents of {len(bad)} rows are not finite",
-            where=where,
-            found=f"rows {', '.join(map(str, bad[:5]))}",
-            remedy="Look for NaN in the responses, or fit the latents again.",
-        )
 
 
 def train_critics(

@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 
 from brainalign.errors import InputError
-from brainalign.methods.mig_vis.arrays import GroupLabel, ResponseTable
+from brainalign.methods.mig_vis.arrays import GroupLabel, ResponseTable, check_latents
 from brainalign.methods.mig_vis.module import GroupVAE, LabelShape
 from brainalign.methods.mig_vis.options import GroupVAEOptions
 from brainalign.methods.mig_vis.penalties import SATURATION, measure_saturation
@@ -146,10 +146,17 @@ class MIGVis:
 
     @torch.no_grad()
     def encode(self, table: ResponseTable) -> FittedLatents:
-        """Infer the latents of responses."""
+        """Infer the latents of responses.
+
+        Raises
+        ------
+        InputError
+            A latent is not finite, as the weights are damaged.
+        """
         module = self._get_module()
         filled = np.nan_to_num(self._apply(table), nan=0.0)
         latents = module.encode(torch.from_numpy(filled), torch.from_numpy(table.session))
+        check_latents(latents.mean.numpy(), "mig_vis")
         return FittedLatents(latents.mean.numpy(), latents.log_variance.numpy())
 
     @torch.no_grad()

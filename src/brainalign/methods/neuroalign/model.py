@@ -21,7 +21,8 @@ from brainalign.methods.clips.arrays import (
 from brainalign.methods.clips.base import ClipMethod
 from brainalign.methods.neuroalign.network import LevelShape, NeuroAlignNetwork
 from brainalign.methods.neuroalign.options import NeuroAlignOptions
-from brainalign.methods.neuroalign.task import NeuroAlignTask, WindowSource, embed_windows
+from brainalign.methods.neuroalign.task import NeuroAlignTask
+from brainalign.methods.neuroalign.windows import WindowSource, embed_windows
 from brainalign.methods.normalisation import Standardisation, fit_standardisation
 from brainalign.methods.weights import Weights, check_weights, prefix_weights, select_weights
 from brainalign.options import suggest_name

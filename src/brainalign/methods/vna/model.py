@@ -15,8 +15,9 @@ from brainalign.methods.arrays import PairedEmbedding, PairedResponses
 from brainalign.methods.base import AlignmentMethod
 from brainalign.methods.normalisation import Standardisation, fit_standardisation
 from brainalign.methods.repeats import group_repeats
+from brainalign.methods.vna.module import VNAModule
 from brainalign.methods.vna.options import VNAOptions
-from brainalign.methods.vna.task import SplitPairs, SubjectPairs, VNAModule, VNATask
+from brainalign.methods.vna.task import SplitPairs, SubjectPairs, VNATask
 from brainalign.methods.weights import Weights, check_weights, prefix_weights, select_weights
 from brainalign.options import suggest_name
 from brainalign.training.loop import train_module

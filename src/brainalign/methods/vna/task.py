@@ -7,14 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import nn
-from torch.nn.functional import normalize
 
 from brainalign.errors import InputError
 from brainalign.methods.repeats import RepeatTable
-from brainalign.methods.vna.losses import LogitScale, compute_info_nce
+from brainalign.methods.vna.losses import compute_info_nce
+from brainalign.methods.vna.module import VNAModule
 from brainalign.methods.vna.options import VNAOptions
-from brainalign.methods.vna.towers import NeuralTower, VisualTower
 from brainalign.training.batches import draw_batches
 from brainalign.training.checkpoint import digest_content
 
@@ -74,65 +72,6 @@ class ContrastiveBatch:
     feature: torch.Tensor
     response: torch.Tensor
     stimulus: torch.Tensor
-
-
-class VNAModule(nn.Module):
-    """Both towers and the learned scale of the loss.
-
-    Parameters
-    ----------
-    n_features : int
-        Number of kept features.
-    n_units : sequence of int
-        Number of kept units of each subject.
-    options : VNAOptions
-        Widths, dropouts and the initial scale.
-    """
-
-    def __init__(self, n_features: int, n_units: Sequence[int], options: VNAOptions) -> None:
-        super().__init__()
-        dimension = options.choose_embedding_dimension(max(n_units))
-        self.visual = VisualTower(n_features, dimension, options.visual_dropout)
-        self.neural = NeuralTower(
-            n_units,
-            dimension,
-            hidden_width=options.hidden_width,
-            dropout=options.neural_dropout,
-            unit_dropout=options.unit_dropout,
-        )
-        self.scale = LogitScale(options.initial_scale)
-
-    def embed_stimuli(self, feature: torch.Tensor) -> torch.Tensor:
-        """Embed stimuli as unit vectors.
-
-        Parameters
-        ----------
-        feature : tensor of shape (n_stimuli, n_features)
-            Standardised features.
-
-        Returns
-        -------
-        embedding : tensor of shape (n_stimuli, dimension)
-            Rows of length 1, in fp32.
-        """
-        return normalize(self.visual(feature).float(), dim=1)
-
-    def embed_responses(self, response: torch.Tensor, subject: int) -> torch.Tensor:
-        """Embed responses as unit vectors.
-
-        Parameters
-        ----------
-        response : tensor of shape (n_responses, n_units)
-            Standardised responses.
-        subject : int
-            Position of the subject.
-
-        Returns
-        -------
-        embedding : tensor of shape (n_responses, dimension)
-            Rows of length 1, in fp32.
-        """
-        return normalize(self.neural(response, subject).float(), dim=1)
 
 
 class VNATask:

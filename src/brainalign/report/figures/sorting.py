@@ -25,6 +25,8 @@ _WAVE_LENGTH = 0.8  # of a waveform on the probe, in distances of contacts
 _RASTER_MS = (-100.0, 300.0)
 _RASTER_BIN_MS = 10.0
 _CORRELOGRAM_MS = 50.0
+_UNIT_SPREAD = 0.18  # of the units of a session, in distances of sessions
+_LABEL_ROOM = 34  # characters side by side below a small panel
 _MAX_STIMULI = 14  # in a raster, those with the strongest responses
 
 
@@ -277,23 +279,43 @@ def draw_reliability_by_session(
     Parameters
     ----------
     by_session : mapping of str to array of shape (n_units,)
-        Split-half reliabilities.
+        Split-half reliabilities; a session may have none.
     title : str
         Name of the subject.
     """
     with use_style():
-        figure = Figure(figsize=(SMALL_PANEL_WIDTH, 2.6), layout="constrained")
+        names = [f"{name.replace(';', '+')} ({len(rows)})" for name, rows in by_session.items()]
+        longest = max(map(len, names), default=0)
+        is_crowded = longest * len(names) > _LABEL_ROOM
+        height = 2.6 + (0.06 * longest if is_crowded else 0.0)
+        figure = Figure(figsize=(SMALL_PANEL_WIDTH, height), layout="constrained")
         axes = figure.add_subplot()
         for column, values in enumerate(by_session.values()):
-            offset = np.linspace(-0.18, 0.18, len(values)) if len(values) > 1 else 0.0
-            axes.plot(column + np.sort(offset), values, "o", ms=4.5, color=_BLUE, alpha=0.8)
+            spread = _UNIT_SPREAD if len(values) > 1 else 0.0
+            offset = np.linspace(-spread, spread, len(values))
+            # Units at an end of the scale are drawn whole.
+            axes.plot(
+                column + offset,
+                values,
+                "o",
+                ms=4.5,
+                color=_BLUE,
+                alpha=0.8,
+                clip_on=False,
+                zorder=3,
+            )
             if len(values):
-                axes.hlines(np.median(values), column - 0.3, column + 0.3, color=INK, lw=1.4)
-        axes.set_xticks(range(len(by_session)), [name.replace(";", "+") for name in by_session])
+                middle = np.median(values)
+                axes.hlines(middle, column - 0.3, column + 0.3, color=INK, lw=1.4, zorder=4)
+        axes.axhline(0, color=RULE, lw=0.8, zorder=0)
+        axes.set_xticks(range(len(names)), names)
+        if is_crowded:
+            axes.tick_params(axis="x", rotation=90)
         axes.set_xlim(-0.6, len(by_session) - 0.4)
-        axes.set_ylim(min(0.0, *(values.min(initial=0.0) for values in by_session.values())), 1.0)
-        axes.set_xlabel("session")
-        axes.set_ylabel("reliability (r)")
+        lowest = min((values.min(initial=0.0) for values in by_session.values()), default=0.0)
+        axes.set_ylim(np.floor(10 * lowest) / 10, 1.0)
+        axes.set_xlabel("session (number of units)")
+        axes.set_ylabel("split-half reliability")
         axes.set_title(title)
     return figure
 

@@ -17,24 +17,26 @@ from brainalign.report.artifacts import Fit, Run, read_values
 from brainalign.report.blocks import (
     Block,
     Bullets,
-    Cell,
     Details,
     FigureGroup,
     Heading,
-    Row,
     Section,
-    Table,
     Text,
 )
 from brainalign.report.figures.edit_grid import draw_edit_grid
 from brainalign.report.figures.selectivity import draw_selectivity
-from brainalign.report.names import make_slug, write_name, write_score
+from brainalign.report.names import make_slug, write_name
 from brainalign.report.pictures import encode_figure
+from brainalign.report.sections.latent_readouts import show_readouts
 from brainalign.stores.read import open_store, read_labels
 
 _LEAST_QUALITY = 0.2
 # More rows show nothing new at the size at which a person sees a change.
 _SHOWN_REFERENCES = 8
+_NO_IMAGES = (
+    "No images were made, since the method names no image prior: what groups hold is read from "
+    "latents only."
+)
 _EXPLANATION = (
     "Rows are references, columns the moved group and how far it was sent (for swaps 1 is the "
     "latents of the target at the right). The second column is the reference through the model and "
@@ -58,7 +60,7 @@ def compose_mig_vis(run: Run) -> Section | None:
         blocks.append(Heading(f"{fit.dataset}, {write_name(fit.method)}"))
         scores = _read_scores(run, fit)
         if scores is not None:
-            blocks.append(_tabulate_latents(scores))
+            blocks += show_readouts(scores, fit)
         blocks += _show_edits(run, fit, predictions, scores)
     if not blocks:
         return None
@@ -77,58 +79,6 @@ def _read_scores(run: Run, fit: Fit) -> pd.DataFrame | None:
     return own if len(own) else None
 
 
-def _tabulate_latents(scores: pd.DataFrame) -> Table:
-    """Rows of subject, variant and group: reconstruction and read-outs, with intervals."""
-    pooled = scores[scores["seed"] == "all"]
-    labels = pooled[pooled["task"] == "label_information"]
-    metrics = list(dict.fromkeys(labels["metric"]))
-    # Bits per spike stand beside R2 where the fit is one of counts.
-    reconstructed = list(dict.fromkeys(pooled.loc[pooled["task"] == "reconstruction", "metric"]))
-    rows = []
-    for (subject, area, variant, group), own in labels.groupby(
-        ["subject", "area", "matching", "response"], sort=False
-    ):
-        cells = [Cell(str(subject), note="" if area == "all" else str(area))]
-        cells += [Cell(write_name(str(variant))), Cell(str(group))]
-        reconstruction = pooled[
-            (pooled["subject"] == subject)
-            & (pooled["area"] == area)
-            & (pooled["matching"] == variant)
-            & (pooled["task"] == "reconstruction")
-        ]
-        for metric in reconstructed:
-            found = reconstruction[reconstruction["metric"] == metric]
-            cells.append(_write(found) if group == "all" else Cell(""))
-        cells += [_write(own[own["metric"] == metric]) for metric in metrics]
-        rows.append(Row(tuple(cells)))
-    chances = ", ".join(
-        f"{metric.replace('_', ' ')} {labels.loc[labels['metric'] == metric, 'chance'].mean():.2f}"
-        for metric in metrics
-    )
-    return Table(
-        "What each group of latents tells of test stimuli, by read-outs from that group alone; "
-        "mean over seeds and 95 % interval over stimuli. The row all reads from all latents and "
-        f"has the R² of the reconstructed responses. Chance: {chances}.",
-        [
-            "subject",
-            "variant",
-            "group",
-            *(write_name(m).replace("r2", "R²") for m in reconstructed),
-            *(write_name(m).replace("r2", "R²") for m in metrics),
-        ],
-        rows,
-        n_headings=3,
-    )
-
-
-def _write(rows: pd.DataFrame) -> Cell:
-    if not len(rows):
-        return Cell("")
-    row = rows.iloc[0]
-    note = f"[{row['ci_low']:.2f}, {row['ci_high']:.2f}]" if np.isfinite(row["ci_low"]) else ""
-    return Cell(write_score(float(row["value"]), "r2"), note=note, sort=float(row["value"]))
-
-
 def _show_edits(
     run: Run, fit: Fit, predictions: xr.DataTree, scores: pd.DataFrame | None
 ) -> list[Block]:
@@ -143,7 +93,7 @@ def _show_edits(
         else:
             blocks.append(Details(title, shown))
     if not blocks:
-        return [Text("No images were made: the fit has no image prior or the stimuli no images.")]
+        return [Text(_NO_IMAGES)]
     return blocks
 
 

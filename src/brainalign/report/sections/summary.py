@@ -84,7 +84,11 @@ def _describe_scores(scores: pd.DataFrame, dataset: str) -> list[str]:
     sentences = [
         _describe_best(best, dataset, *score) for score, best in found.items() if best is not None
     ]
-    return sentences or [f"{dataset}: none of {write_list(list(NAMED.values()))} was scored."]
+    if sentences:
+        return sentences
+    own = scores[scores["dataset"] == dataset]
+    tasks = [write_name(str(task)) for task in dict.fromkeys(own["task"])]
+    return [f"{dataset}: {write_list(tasks)} were scored; the section of each method shows them."]
 
 
 def _describe_best(best: Best, dataset: str, task: str, metric: str) -> str:
@@ -151,9 +155,13 @@ def _describe_stimuli(stimuli: StimulusSet | None, recordings: list[Recording]) 
         return Cell(f"{n_shown:,} shown", details=("no images in this run",), sort=n_shown)
     has_folds = stimuli.n_folds > 1
     division = f"{stimuli.n_folds} folds" if has_folds else describe_counts(stimuli.split)
-    width, height = stimuli.size
+    if stimuli.size is None:
+        count, size = write_count(stimuli.n_stimuli, "stimulus", "stimuli"), "labels, no images"
+    else:
+        count = write_count(stimuli.n_stimuli, stimuli.noun)
+        size = "{} by {} px".format(*stimuli.size)
     return Cell(
-        f"{write_count(stimuli.n_stimuli, stimuli.noun)}",
-        details=(f"{width} by {height} px", division),
+        count,
+        details=(size, division),
         sort=stimuli.n_stimuli,
     )

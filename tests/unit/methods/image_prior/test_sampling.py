@@ -134,6 +134,20 @@ def test_one_guided_step_raises_the_objective(
     assert (prefer(guided.image) > prefer(plain.image)).all()
 
 
+def test_the_push_has_its_square_root_factor(model: NoiseModel, images: torch.Tensor) -> None:
+    level, weight = 75, 0.01
+    share = float(compute_alpha_bar(N_LEVELS)[level])
+    options = EditingOptions(n_steps=1, weight=weight, gradient="raw")
+    plain = denoise_images(model, images, level, options, clip=False).image
+    guided = denoise_images(
+        model, images, level, options, lambda image: image.sum(dim=(1, 2, 3)), clip=False
+    ).image
+    # The objective's gradient is 1 / sqrt(share); with its factor sqrt(1 - share) in the noise
+    # and the same factor on the way from the noise to the image, (1 - share) / share is left.
+    expected = torch.full_like(images, weight * (1 - share) / share)
+    assert torch.allclose(guided - plain, expected, rtol=1e-9)
+
+
 def test_an_objective_that_is_not_finite_is_refused(
     model: NoiseModel, images: torch.Tensor
 ) -> None:

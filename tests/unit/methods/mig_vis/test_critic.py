@@ -64,6 +64,30 @@ def test_a_critic_of_shuffled_pairs_knows_nothing(
     assert (np.log(64) - loss.detach().numpy() < 0.1).all()
 
 
+class GaussianCritic:
+    """The best critic of a jointly Gaussian pair: the logarithm of the density ratio."""
+
+    groups = (slice(0, 1),)
+
+    def __init__(self, correlation: float) -> None:
+        self.correlation = correlation
+
+    def score(self, code: torch.Tensor, latent: torch.Tensor, group: int) -> torch.Tensor:
+        image, other = code[:, :1], latent[:, self.groups[group]].T
+        variance = 1 - self.correlation**2
+        return (other**2 - (other - self.correlation * image) ** 2 / variance) / 2
+
+
+@pytest.mark.parametrize("correlation", [0.5, 0.8, 0.9])
+def test_the_bound_approaches_the_known_information_of_a_gaussian_pair(correlation: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    image, noise = torch.randn(2, 2048, 1, generator=generator, dtype=torch.float64)
+    latent = correlation * image + np.sqrt(1 - correlation**2) * noise
+    loss = measure_contrasts(GaussianCritic(correlation), image, latent)
+    information = -0.5 * np.log(1 - correlation**2)
+    assert float(np.log(len(image)) - loss[0]) == pytest.approx(information, abs=0.06)
+
+
 def test_the_gradient_of_the_guidance_is_that_of_central_differences(
     critics: tuple[GroupCritics, np.ndarray],
 ) -> None:

@@ -24,10 +24,9 @@ from brainalign.report.artifacts import read_run
 from brainalign.report.page import compose_page
 from brainalign.report.sections.mig_vis import count_kept_categories, judge_selectivity
 from brainalign.stores.write import write_store
+from square_world import SIDE, write_square_world
 
-N_STIMULI, N_UNITS, SIDE = 60, 12, 16
 PLACE = "/monkey/all/variants"
-COLOURS = np.array([[220, 40, 40], [40, 200, 60], [60, 60, 230]])
 ATTRIBUTES = {"place": ["x"]}
 OPTIONS: dict[str, Any] = {
     "image_prior": "tiny",
@@ -44,53 +43,10 @@ OPTIONS: dict[str, Any] = {
 }
 
 
-def _write_world(folder: Path) -> None:
-    """Squares of three colours at places from left to right, and units that mix both."""
-    generator = np.random.default_rng(0)
-    category, place = np.arange(N_STIMULI) % 3, generator.uniform(-0.3, 0.3, N_STIMULI)
-    image = np.full((N_STIMULI, SIDE, SIDE, 3), 128, dtype=np.uint8)
-    for row in range(N_STIMULI):
-        left = round((0.5 + place[row]) * SIDE) - 3
-        image[row, 5:11, max(left, 0) : left + 6] = COLOURS[category[row]]
-    stimulus = np.array([f"square-{row:03d}" for row in range(N_STIMULI)])
-    split = np.array(["train", "train", "train", "validation", "test"])[
-        np.arange(N_STIMULI) // 3 % 5
-    ]
-    stimuli = xr.Dataset(
-        {
-            "image": (("stimulus", "y", "x", "channel"), image),
-            "split": ("stimulus", split),
-            "category": ("stimulus", np.array(["red", "green", "blue"])[category]),
-            "factor": (("stimulus", "factor_name"), place[:, np.newaxis]),
-        },
-        coords={"stimulus": stimulus, "factor_name": ["x"]},
-    )
-    write_store(folder / "stimuli.zarr", stimuli, "stimuli")
-    drive = np.concatenate([2 * np.eye(3)[category], 5 * place[:, np.newaxis]], axis=1)
-    shown = np.tile(np.arange(N_STIMULI), 2)
-    response = (drive @ generator.standard_normal((4, N_UNITS)))[shown]
-    response += 0.3 * generator.standard_normal(response.shape)
-    responses = xr.Dataset(
-        {
-            "response": (("presentation", "unit"), response.astype(np.float32)),
-            "stimulus": ("presentation", stimulus[shown]),
-            "repeat": ("presentation", np.repeat([0, 1], N_STIMULI)),
-            "session": ("presentation", ["only"] * len(shown)),
-            "area": ("unit", ["IT"] * N_UNITS),
-            "unit_status": ("unit", ["ok"] * N_UNITS),
-            "noise_ceiling": ("unit", np.ones(N_UNITS)),
-            "reliability": ("unit", np.ones(N_UNITS)),
-        },
-        coords={"unit": [f"unit-{position}" for position in range(N_UNITS)]},
-        attrs={"subject": "monkey"},
-    )
-    write_store(folder / "monkey.zarr", responses, "responses")
-
-
 @pytest.fixture(scope="module")
 def job(tmp_path_factory: pytest.TempPathFactory) -> ExperimentJob:
     folder = tmp_path_factory.mktemp("squares")
-    _write_world(folder)
+    write_square_world(folder)
     options = ImagePriorOptions(
         image_size=SIDE,
         n_levels=20,
