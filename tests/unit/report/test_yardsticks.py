@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from brainalign.report.blocks import FigureGroup, Table
+from brainalign.report.names import MISSING
 from brainalign.report.sections.yardsticks import compose_yardsticks
 
 
@@ -59,8 +60,8 @@ def test_retrieval_and_categories_are_tabulated_with_chance() -> None:
     section = compose_yardsticks(pd.concat([make_scores(), pd.DataFrame([row])]))
     assert section is not None
     [table] = [block for block in section.blocks if isinstance(block, Table)]
-    assert [cell.text for cell in table.rows[0].cells] == ["clip", "0.250", *["\N{EN DASH}"] * 3]
-    assert table.rows[0].cells[1].details == ("[0.200, 0.310]", "chance 0.010")
+    assert [cell.text for cell in table.rows[0].cells] == ["clip", MISSING, "0.250", *[MISSING] * 3]
+    assert table.rows[0].cells[2].details == ("[0.200, 0.310]", "chance 0.010")
 
 
 def test_other_methods_make_no_section() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,15 @@ from brainalign.report.figures.code_usage import draw_code_usage
 from brainalign.report.figures.film_strips import draw_film_strips
 from brainalign.report.figures.lag_curves import draw_lag_curves
 from brainalign.report.figures.score_intervals import ScoreDot, draw_score_intervals
-from brainalign.report.names import MISSING, make_slug, write_count, write_name, write_score
+from brainalign.report.names import (
+    MISSING,
+    make_slug,
+    write_count,
+    write_metric,
+    write_name,
+    write_score,
+    write_task,
+)
 from brainalign.report.pictures import Picture, encode_figure
 from brainalign.stores.read import open_store, read_labels, read_store
 
@@ -55,6 +63,10 @@ _READING = (
     "(mixed, half and half). The same-code rate is the share of TRs where movie and BOLD have "
     "the same code; its chance follows from how often both use each code."
 )
+_CAPTION = (
+    "retrieval of windows, mean over seeds; below each score its interval, its chance and "
+    "ceiling, and the mean number of candidates."
+)
 _EXAMPLES = (0.0, 0.5, 0.8)
 
 
@@ -81,8 +93,9 @@ def compose_clips(
     for dataset in dict.fromkeys(chosen["dataset"]):
         rows = chosen[chosen["dataset"] == dataset]
         pooled = rows[rows["subject"] == ALL] if (rows["subject"] == ALL).any() else rows
-        blocks += [Heading(dataset), _tabulate(pooled, dataset)]
+        blocks += [Heading(dataset), _tabulate(pooled, _COLUMNS, f"{dataset}: {_CAPTION}")]
         blocks.append(_draw_scores(pooled, dataset, colours))
+        blocks += _tabulate_others(pooled, dataset)
         blocks += _show_strips(run, dataset)
         blocks += _show_lags(run, dataset)
         if codes is not None:
@@ -90,7 +103,20 @@ def compose_clips(
     return Section("movies-and-bold", "Movies and BOLD", blocks)
 
 
-def _tabulate(rows: pd.DataFrame, dataset: str) -> Table:
+def _tabulate_others(rows: pd.DataFrame, dataset: str) -> list[Block]:
+    headline = {(task, metric) for _, task, metric in _COLUMNS}
+    others = [
+        (f"{write_task(task).replace('bold', 'BOLD')}, {write_metric(metric)}", task, metric)
+        for task, metric in dict.fromkeys(zip(rows["task"], rows["metric"], strict=True))
+        if task != CODE_TASK and (task, metric) not in headline
+    ]
+    if not others:
+        return []
+    table = _tabulate(rows, others, f"{dataset}: the other metrics of the {_CAPTION}")
+    return [Details(f"All other metrics ({len(others)} columns)", [table])]
+
+
+def _tabulate(rows: pd.DataFrame, columns: Sequence[tuple[str, str, str]], caption: str) -> Table:
     table = []
     for key, part in rows[rows["task"] != CODE_TASK].groupby(
         ["method", "matching", "backbone"], sort=False
@@ -99,7 +125,7 @@ def _tabulate(rows: pd.DataFrame, dataset: str) -> Table:
             (str(one["task"]), str(one["metric"])): one for one in part.to_dict(orient="records")
         }
         cells = [Cell(write_name(str(name))) for name in key]
-        for _, task, metric in _COLUMNS:
+        for _, task, metric in columns:
             one = values.get((task, metric))
             if one is None:
                 cells.append(Cell(MISSING))
@@ -113,14 +139,8 @@ def _tabulate(rows: pd.DataFrame, dataset: str) -> Table:
             text = write_score(one["value"], metric)
             cells.append(Cell(text, details=details, sort=float(one["value"])))
         table.append(Row(tuple(cells)))
-    columns = ["Method", "Matching", "Backbone", *(name for name, _, _ in _COLUMNS)]
-    return Table(
-        f"{dataset}: retrieval of windows, mean over seeds; below each score its interval, its "
-        "chance and ceiling, and the mean number of candidates.",
-        columns,
-        table,
-        n_headings=3,
-    )
+    headings = ["Method", "Matching", "Backbone", *(name for name, _, _ in columns)]
+    return Table(caption, headings, table, n_headings=3)
 
 
 def _draw_scores(rows: pd.DataFrame, dataset: str, colours: Mapping[str, str]) -> FigureGroup:

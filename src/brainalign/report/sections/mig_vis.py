@@ -28,10 +28,11 @@ from brainalign.report.blocks import (
 )
 from brainalign.report.figures.edit_grid import draw_edit_grid
 from brainalign.report.figures.selectivity import draw_selectivity
-from brainalign.report.names import make_slug, write_name, write_score
+from brainalign.report.names import make_slug, write_metric, write_name, write_score
 from brainalign.report.pictures import encode_figure
 from brainalign.stores.read import open_store, read_labels
 
+_IN_TABLE = ("label_information", "reconstruction")
 _LEAST_QUALITY = 0.2
 # More rows show nothing new at the size at which a person sees a change.
 _SHOWN_REFERENCES = 8
@@ -59,6 +60,7 @@ def compose_mig_vis(run: Run) -> Section | None:
         scores = _read_scores(run, fit)
         if scores is not None:
             blocks.append(_tabulate_latents(scores))
+            blocks += _tabulate_others(scores)
         blocks += _show_edits(run, fit, predictions, scores)
     if not blocks:
         return None
@@ -119,6 +121,40 @@ def _tabulate_latents(scores: pd.DataFrame) -> Table:
         rows,
         n_headings=3,
     )
+
+
+def _tabulate_others(scores: pd.DataFrame) -> list[Block]:
+    """List every pooled score that the table of latents has no place for."""
+    others = scores[(scores["seed"] == "all") & ~scores["task"].isin(_IN_TABLE)]
+    if not len(others):
+        return []
+    rows = [
+        Row(
+            (
+                Cell(row["subject"], note="" if row["area"] == "all" else row["area"]),
+                Cell(write_name(row["matching"])),
+                Cell(row["response"]),
+                Cell(write_name(row["task"])),
+                Cell(write_metric(row["metric"])),
+                Cell(
+                    write_score(row["value"], row["metric"]),
+                    details=(
+                        f"[{write_score(row['ci_low'], '')}, {write_score(row['ci_high'], '')}]",
+                    ),
+                    sort=float(row["value"]) if np.isfinite(row["value"]) else None,
+                ),
+                Cell(write_score(row["chance"], "")),
+            )
+        )
+        for row in others.to_dict(orient="records")
+    ]
+    caption = (
+        "What edits change beside their controls, how well attributes are read from images, and "
+        "how alike the groups of different seeds are; mean over seeds, in brackets the interval."
+    )
+    columns = ["subject", "variant", "group", "task", "metric", "score", "chance"]
+    table = Table(caption, columns, rows, n_headings=5)
+    return [Details(f"All other scores ({len(rows)} rows)", [table])]
 
 
 def _write(rows: pd.DataFrame) -> Cell:
