@@ -59,14 +59,25 @@ def read_tables(results: Path) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     return scores, comparisons
 
 
+def claim_section(
+    name: str,
+    page: dict[str, ShownSection],
+    scores: pd.DataFrame,
+    comparisons: pd.DataFrame | None,
+) -> Claims:
+    """Compare one section, which may be missing, with the tables."""
+    section = page.get(name, ShownSection())
+    if name == "comparison":
+        return claim_comparison(section, pd.DataFrame() if comparisons is None else comparisons)
+    return SECTIONS[name](section, scores[scores["seed"] == "all"])
+
+
 def list_claims(
     page: dict[str, ShownSection], scores: pd.DataFrame, comparisons: pd.DataFrame | None
 ) -> dict[str, Claims]:
     """Compare every section with the tables; sections that neither side has are left out."""
-    rows = scores[scores["seed"] == "all"]
-    claims = {name: claim(page.get(name, ShownSection()), rows) for name, claim in SECTIONS.items()}
-    empty = pd.DataFrame() if comparisons is None else comparisons
-    claims["comparison"] = claim_comparison(page.get("comparison", ShownSection()), empty)
+    names = [*SECTIONS, "comparison"]
+    claims = {name: claim_section(name, page, scores, comparisons) for name in names}
     return {name: one for name, one in claims.items() if one.shown or one.expected}
 
 

@@ -13,12 +13,12 @@ import pandas as pd
 import pytest
 
 from brainalign.notebook.scores import load_scores
-from page_claims import SECTIONS, find_page_problems, list_claims, read_tables
+from page_claims import SECTIONS, claim_section, find_page_problems, list_claims, read_tables
 from page_claims.tables import read_page
 from unit.report.conftest import ReportedRun
 
 EVERY_SECTION = sorted([*SECTIONS, "comparison"])
-N_CHANGES = 12
+N_CHANGES = 8
 
 
 class Finished:
@@ -32,8 +32,8 @@ class Finished:
 
     def find_problems(self, section: str, html: str) -> list[str]:
         """Compare another page with the same tables."""
-        claims = list_claims(read_page(html), self.scores, self.comparisons)
-        return claims[section].find_problems() if section in claims else ["no such section"]
+        claims = claim_section(section, read_page(html), self.scores, self.comparisons)
+        return claims.find_problems()
 
     def cut_section(self, section: str) -> str:
         """Give a page that holds one section only."""
@@ -70,13 +70,20 @@ def test_every_number_is_that_of_the_tables_and_none_is_missing(finished: Finish
 
 
 def test_every_task_of_the_scores_has_a_section(finished: Finished) -> None:
-    shown = {place for claims in finished.claims.values() for place in claims.shown}
-    assert len(shown) > 100
-    without = []
-    for task, rows in finished.scores.groupby("task"):
-        alone = list_claims({}, rows, None)
-        if not any(one.expected for name, one in alone.items() if name != "matrix"):
-            without.append(task)
+    def count_places(rows: pd.DataFrame) -> int:
+        claims = list_claims({}, rows, None)
+        return sum(len(one.expected) for name, one in claims.items() if name != "matrix")
+
+    # Methods with groups of latents are known by this task.
+    known = finished.scores["task"] == "label_information"
+    n_known = count_places(finished.scores[known])
+    tasks = finished.scores.groupby("task").groups
+    without = [
+        task
+        for task, rows in tasks.items()
+        if task != "label_information"
+        and count_places(pd.concat([finished.scores[known], finished.scores.loc[rows]])) <= n_known
+    ]
     assert without == []
 
 
@@ -130,7 +137,7 @@ def test_a_changed_score_of_the_table_is_noticed(finished: Finished, section: st
     assert table is not None
     changed = table.copy()
     changed[column] = changed[column] + 0.0517
-    claims = list_claims(page, **{**tables, name: changed})[section]
+    claims = claim_section(section, page, **{**tables, name: changed})
     wrong = [text for text in claims.find_problems() if " shows " in text]
     n_known = sum(any(pd.notna(one) for one in numbers) for numbers in claims.expected.values())
     # Every place with a score differs, but for columns of other numbers.
