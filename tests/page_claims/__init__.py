@@ -69,7 +69,10 @@ def claim_section(
     section = page.get(name, ShownSection())
     if name == "comparison":
         return claim_comparison(section, pd.DataFrame() if comparisons is None else comparisons)
-    return SECTIONS[name](section, scores[scores["seed"] == "all"])
+    is_pooled = scores["seed"] == "all"
+    # What no row pools over seeds is shown seed by seed.
+    alone = ~scores["task"].isin(scores.loc[is_pooled, "task"])
+    return SECTIONS[name](section, scores[is_pooled | alone])
 
 
 def list_claims(

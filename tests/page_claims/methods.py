@@ -217,7 +217,8 @@ def claim_latents(section: ShownSection, scores: pd.DataFrame) -> Claims:
             place += [group, write_name(row["metric"]).replace("r2", "R²")]
             claims.expect(tuple(place), [one for one in numbers if not math.isnan(one)])
             continue
-        place += [row["response"], write_name(row["task"]), write_metric(row["metric"])]
+        seed = "" if row["seed"] == "all" else f" seed {row['seed']}"
+        place += [row["response"], write_name(row["task"]), write_metric(row["metric"]) + seed]
         claims.expect((*place, "score"), numbers)
         if not math.isnan(row["chance"]):
             claims.expect((*place, "chance"), [float(row["chance"])])

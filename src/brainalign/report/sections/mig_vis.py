@@ -124,8 +124,10 @@ def _tabulate_latents(scores: pd.DataFrame) -> Table:
 
 
 def _tabulate_others(scores: pd.DataFrame) -> list[Block]:
-    """List every pooled score that the table of latents has no place for."""
-    others = scores[(scores["seed"] == "all") & ~scores["task"].isin(_IN_TABLE)]
+    """List what the table of latents has no place for: pooled scores, else those of each seed."""
+    is_pooled = scores["seed"] == "all"
+    has_pooled = scores["task"].isin(scores.loc[is_pooled, "task"])
+    others = scores[(is_pooled | ~has_pooled) & ~scores["task"].isin(_IN_TABLE)]
     if not len(others):
         return []
     rows = [
@@ -135,7 +137,10 @@ def _tabulate_others(scores: pd.DataFrame) -> list[Block]:
                 Cell(write_name(row["matching"])),
                 Cell(row["response"]),
                 Cell(write_name(row["task"])),
-                Cell(write_metric(row["metric"])),
+                Cell(
+                    write_metric(row["metric"]),
+                    note="" if row["seed"] == "all" else f"seed {row['seed']}",
+                ),
                 Cell(
                     write_score(row["value"], row["metric"]),
                     details=(
@@ -149,8 +154,9 @@ def _tabulate_others(scores: pd.DataFrame) -> list[Block]:
         for row in others.to_dict(orient="records")
     ]
     caption = (
-        "What edits change beside their controls, how well attributes are read from images, and "
-        "how alike the groups of different seeds are; mean over seeds, in brackets the interval."
+        "What edits change beside their controls, how well attributes are read from images, how "
+        "much groups share, and how alike those of different seeds are; mean over seeds where no "
+        "seed is named, in brackets the interval."
     )
     columns = ["subject", "variant", "group", "task", "metric", "score", "chance"]
     table = Table(caption, columns, rows, n_headings=5)
