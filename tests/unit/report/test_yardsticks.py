@@ -5,8 +5,11 @@ from __future__ import annotations
 import pandas as pd
 
 from brainalign.report.blocks import FigureGroup, Table
+from brainalign.report.document import Group, render_page
 from brainalign.report.names import MISSING
 from brainalign.report.sections.yardsticks import compose_yardsticks
+from page_claims import claim_section
+from page_claims.tables import read_page
 
 
 def make_scores() -> pd.DataFrame:
@@ -39,6 +42,17 @@ def test_every_backbone_has_a_panel_that_names_its_best_layer() -> None:
     # 0.2 + 0.05 for layer 2 in IT, and the mean of both subjects' 0 and 0.2.
     for picture in group.pictures:
         assert "highest 0.35 in layer_2/mean with IT" in picture.alt
+
+
+def test_the_numbers_of_the_maps_are_tabulated_too() -> None:
+    scores = make_scores().assign(seed="all")
+    section = compose_yardsticks(scores)
+    assert section is not None
+    page = read_page(render_page("layers", [Group("", [section])]).html)
+    claims = claim_section("yardsticks", page, scores, None)
+    assert claims.find_problems() == []
+    assert claims.shown["lab", "ridge encoding", "clip", "layer_2/mean", "IT"] == ["0.350"]
+    assert len(claims.shown) == 2 * 2 * 3
 
 
 def test_retrieval_and_categories_are_tabulated_with_chance() -> None:
