@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -40,6 +41,7 @@ from brainalign.stores.read import open_store, read_labels, read_store
 
 CLIP_TASKS = (*(f"{level}_{way}" for level in LEVELS for way in DIRECTIONS), CODE_TASK)
 
+_VARIANT = ["method", "matching", "backbone"]
 _LEADING = "window_bold_to_video"
 _COLUMNS = (
     ("BOLD to video, R@1", _LEADING, "top_1"),
@@ -93,9 +95,9 @@ def compose_clips(
     for dataset in dict.fromkeys(chosen["dataset"]):
         rows = chosen[chosen["dataset"] == dataset]
         pooled = rows[rows["subject"] == ALL] if (rows["subject"] == ALL).any() else rows
-        blocks += [Heading(dataset), _tabulate(pooled, _COLUMNS, f"{dataset}: {_CAPTION}")]
+        blocks += [Heading(dataset), _tabulate(pooled, dataset)]
         blocks.append(_draw_scores(pooled, dataset, colours))
-        blocks += _tabulate_others(pooled, dataset)
+        blocks.append(_tabulate_all(pooled, dataset))
         blocks += _show_strips(run, dataset)
         blocks += _show_lags(run, dataset)
         if codes is not None:
@@ -103,44 +105,50 @@ def compose_clips(
     return Section("movies-and-bold", "Movies and BOLD", blocks)
 
 
-def _tabulate_others(rows: pd.DataFrame, dataset: str) -> list[Block]:
-    headline = {(task, metric) for _, task, metric in _COLUMNS}
-    others = [
-        (f"{write_task(task).replace('bold', 'BOLD')}, {write_metric(metric)}", task, metric)
-        for task, metric in dict.fromkeys(zip(rows["task"], rows["metric"], strict=True))
-        if task != CODE_TASK and (task, metric) not in headline
-    ]
-    if not others:
-        return []
-    table = _tabulate(rows, others, f"{dataset}: the other metrics of the {_CAPTION}")
-    return [Details(f"All other metrics ({len(others)} columns)", [table])]
-
-
-def _tabulate(rows: pd.DataFrame, columns: Sequence[tuple[str, str, str]], caption: str) -> Table:
+def _tabulate_all(rows: pd.DataFrame, dataset: str) -> Details:
+    """List every metric of every level and way, a row each: as columns they would be too many."""
+    rows = rows[rows["task"] != CODE_TASK]
+    metrics = list(dict.fromkeys(rows["metric"]))
     table = []
-    for key, part in rows[rows["task"] != CODE_TASK].groupby(
-        ["method", "matching", "backbone"], sort=False
-    ):
+    for (*names, task), part in rows.groupby([*_VARIANT, "task"], sort=False):
+        values = {str(one["metric"]): one for one in part.to_dict(orient="records")}
+        cells = [Cell(write_name(str(name))) for name in names]
+        cells.append(Cell(write_task(str(task)).replace("bold", "BOLD")))
+        cells += [_compose_cell(values.get(metric), metric) for metric in metrics]
+        table.append(Row(tuple(cells)))
+    columns = ["Method", "Matching", "Backbone", "Retrieval", *map(write_metric, metrics)]
+    caption = f"{dataset}: every metric of the {_CAPTION}"
+    return Details(
+        f"All metrics ({len(table)} rows)", [Table(caption, columns, table, n_headings=4)]
+    )
+
+
+def _tabulate(rows: pd.DataFrame, dataset: str) -> Table:
+    table = []
+    for key, part in rows[rows["task"] != CODE_TASK].groupby(_VARIANT, sort=False):
         values = {
             (str(one["task"]), str(one["metric"])): one for one in part.to_dict(orient="records")
         }
         cells = [Cell(write_name(str(name))) for name in key]
-        for _, task, metric in columns:
-            one = values.get((task, metric))
-            if one is None:
-                cells.append(Cell(MISSING))
-                continue
-            details = (
-                f"{write_score(one['ci_low'], metric)} to {write_score(one['ci_high'], metric)}",
-                f"chance {write_score(one['chance'], metric)}, ceiling "
-                f"{write_score(one['ceiling'], metric)}",
-                f"of {one['n_candidates']:.0f}",
-            )
-            text = write_score(one["value"], metric)
-            cells.append(Cell(text, details=details, sort=float(one["value"])))
+        cells += [_compose_cell(values.get((task, metric)), metric) for _, task, metric in _COLUMNS]
         table.append(Row(tuple(cells)))
-    headings = ["Method", "Matching", "Backbone", *(name for name, _, _ in columns)]
-    return Table(caption, headings, table, n_headings=3)
+    columns = ["Method", "Matching", "Backbone", *(name for name, _, _ in _COLUMNS)]
+    return Table(f"{dataset}: {_CAPTION}", columns, table, n_headings=3)
+
+
+def _compose_cell(row: Mapping[Hashable, Any] | None, metric: str) -> Cell:
+    if row is None:
+        return Cell(MISSING)
+    value, low, high, chance, ceiling = (
+        write_score(row[name], metric)
+        for name in ("value", "ci_low", "ci_high", "chance", "ceiling")
+    )
+    details = (
+        f"{low} to {high}",
+        f"chance {chance}, ceiling {ceiling}",
+        f"of {row['n_candidates']:.0f}",
+    )
+    return Cell(value, details=details, sort=float(row["value"]))
 
 
 def _draw_scores(rows: pd.DataFrame, dataset: str, colours: Mapping[str, str]) -> FigureGroup:
