@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from brainalign.errors import CorruptDataError, InputError
 from brainalign.raw.options import SpikeSortsDataset
 from brainalign.raw.unsorted_sessions import UnsortedSessions
+from brainalign.sorting.formats import FORMATS
 from brainalign.sorting.phy_folder import read_phy_folder
 from command_line import Outcome, check_refusal
 from sorting_environment import run_sorting
@@ -41,6 +43,18 @@ def sort(sorting_python: Path, tmp_path: Path):
         return finished
 
     return run
+
+
+def test_the_known_formats_are_those_of_the_pinned_spikeinterface(sorting_python):
+    script = "import spikeinterface.extractors as e; print(*(n for n in dir(e) if 'read_' in n))"
+    finished = subprocess.run(
+        [str(sorting_python), "-c", script], check=True, capture_output=True, text=True
+    )
+    readers = {name.removeprefix("read_") for name in finished.stdout.split()}
+    left_out = readers - set(FORMATS)
+    assert set(FORMATS) <= readers
+    several = {"bids", "mearec", "split_intan_files", "kilosort_as_analyzer"}
+    assert {one for one in left_out if not one.endswith(("_event", "snippets"))} == several
 
 
 def test_a_phy_folder_without_parameters(tmp_path):

@@ -13,6 +13,7 @@ import pytest
 import xarray as xr
 
 from brainalign.stores.verify import find_store_problems, list_published_folders
+from page_claims import find_page_problems
 from project_copy import copy_project, run_workflow
 
 TINY = """
@@ -95,6 +96,11 @@ def test_csv_and_store_hold_the_same_scores(finished):
     table = xr.open_datatree(finished / "results" / "scores.zarr", engine="zarr")["table"]
     assert len(csv) == table.sizes["row"]
     assert csv["value"].to_numpy() == pytest.approx(table["value"].values, nan_ok=True, rel=1e-5)
+
+
+@pytest.mark.slow
+def test_the_page_shows_the_numbers_of_the_tables(finished):
+    assert find_page_problems(finished / "results") == []
 
 
 @pytest.mark.slow

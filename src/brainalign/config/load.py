@@ -9,7 +9,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from brainalign.config.models import Config
-from brainalign.config.strict_yaml import ConfigError, Place, read_strict_yaml
+from brainalign.config.strict_yaml import (
+    ConfigError,
+    Place,
+    read_given_values,
+    read_strict_yaml,
+)
+
+_COMMAND_LINE = "--config"
 
 
 def load_config(paths: Sequence[Path], overrides: Mapping[str, Any] | None = None) -> Config:
@@ -21,7 +28,8 @@ def load_config(paths: Sequence[Path], overrides: Mapping[str, Any] | None = Non
         YAML files; later ones win. Mappings are merged key by key, lists are replaced whole, as
         Snakemake does with ``--configfile``.
     overrides : mapping, optional
-        Values that win over all files (Snakemake's ``--config``).
+        Values that win over all files (Snakemake's ``--config``); see
+        :func:`brainalign.config.strict_yaml.read_given_values` for texts among them.
 
     Returns
     -------
@@ -50,7 +58,7 @@ def load_config(paths: Sequence[Path], overrides: Mapping[str, Any] | None = Non
     if ambiguous:
         raise ConfigError(ambiguous, merged)
     if overrides:
-        _merge(merged, dict(overrides), places, {}, Path("--config"), ())
+        _merge(merged, read_given_values(dict(overrides)), places, {}, Path(_COMMAND_LINE), ())
     try:
         return Config.model_validate(merged)
     except ValidationError as error:
@@ -92,14 +100,16 @@ def _describe(problem: Any, places: Mapping[Place, str]) -> str:
         shown = [*known, problem["loc"][-1]]
     option = ".".join(str(part) for part in shown) or "the top level"
     file = places.get(tuple(known), next(iter(places.values()), "configuration"))
-    return f"{file}: {option}: {_explain(problem)}"
+    return f"{file}: {option}: {_explain(problem, file)}"
 
 
-def _explain(problem: Any) -> str:
+def _explain(problem: Any, file: str) -> str:
     message = str(problem["msg"]).removeprefix("Value error, ")
     found = problem.get("input")
     if problem["type"] == "string_type" and isinstance(found, int | float):
-        return f'ids and names are text, found the number {found}. Put it in quotes: "{found}".'
+        # A shell and Snakemake take a pair of quotes each.
+        written = f"\"'{found}'\"" if file == _COMMAND_LINE else f'"{found}"'
+        return f"ids and names are text, found the number {found}. Put it in quotes: {written}."
     if problem["type"] in ("unknown_option", "value_error", "missing"):
         return message
     if problem["type"] == "union_tag_invalid":

@@ -119,6 +119,50 @@ def read_strict_yaml(path: Path) -> tuple[dict[str, Any], dict[Place, int]]:
     return content, builder.lines
 
 
+def read_given_values(value: Any) -> Any:
+    """Read the texts among values of a command line as a file's plain scalars would be read.
+
+    Parameters
+    ----------
+    value : object
+        A value as Snakemake's ``--config`` gives it. Numbers and truth values inside lists and
+        mappings arrive as text there, with quotes gone: ``seeds=[0]`` as ``['0']``.
+
+    Returns
+    -------
+    read : object
+        The same with numbers, truth values and null for texts that say so without a doubt. What
+        YAML readers disagree about (``01``, ``1e-3``, ``no``) stays text, and so does text in
+        quotes of its own: ``subjects=["'1'"]``.
+    """
+    if isinstance(value, dict):
+        return {key: read_given_values(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [read_given_values(inner) for inner in value]
+    if not isinstance(value, str) or not value:
+        return value
+    try:
+        node = yaml.compose(value, Loader=_StrictLoader)
+    except yaml.YAMLError:
+        return value
+    if not isinstance(node, yaml.ScalarNode) or _find_doubt(node) is not None:
+        return value
+    return _StrictLoader("").construct_object(node)
+
+
+def _find_doubt(node: yaml.Node) -> tuple[str, str] | None:
+    """Give what readers make of a scalar and the remedy; None where they agree."""
+    # Quoted scalars say what they are; only plain ones are guessed at.
+    if not isinstance(node, yaml.ScalarNode) or node.style is not None:
+        return None
+    if _SAFE_FLOAT.fullmatch(node.value):
+        return None
+    for pattern, what, remedy in _AMBIGUOUS:
+        if pattern.fullmatch(node.value):
+            return what, remedy
+    return None
+
+
 class _Builder:
     """Builds plain values out of YAML nodes and collects problems and line numbers."""
 
@@ -162,16 +206,12 @@ class _Builder:
         return content
 
     def _is_ambiguous(self, node: yaml.Node) -> bool:
-        # Quoted scalars say what they are; only plain ones are guessed at.
-        if not isinstance(node, yaml.ScalarNode) or node.style is not None:
+        doubt = _find_doubt(node)
+        if doubt is None:
             return False
-        if _SAFE_FLOAT.fullmatch(node.value):
-            return False
-        for pattern, what, remedy in _AMBIGUOUS:
-            if pattern.fullmatch(node.value):
-                self._add(node, f"{node.value} {what}", remedy)
-                return True
-        return False
+        what, remedy = doubt
+        self._add(node, f"{node.value} {what}", remedy)
+        return True
 
     def _add(self, node: yaml.Node, what: str, remedy: str) -> None:
         where = f"{self._path} line {node.start_mark.line + 1}"

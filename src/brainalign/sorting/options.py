@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from brainalign.options import Options
+from brainalign.options import Options, suggest_name
+from brainalign.sorting.formats import FORMATS
 
 
 class SortSessionOptions(Options):
@@ -83,6 +84,13 @@ class SortSessionOptions(Options):
         description="Start of the session as ISO 8601 with time zone; where privacy or ignorance "
         "forbids it, the default.",
     )
+
+    @field_validator("format")
+    @classmethod
+    def _check_format(cls, name: str) -> str:
+        if name not in FORMATS:
+            raise ValueError(f"unknown format '{name}'. {suggest_name(name, FORMATS)}")
+        return name
 
 
 class PreprocessingOptions(Options):

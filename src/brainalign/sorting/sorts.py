@@ -9,7 +9,6 @@ import spikeinterface
 import spikeinterface.extractors
 
 from brainalign.errors import BrainalignError, CorruptDataError, InputError
-from brainalign.options import suggest_name
 from brainalign.sorting.options import SortSessionOptions
 from brainalign.sorting.phy_folder import PhyFolder, read_phy_folder
 from brainalign.sorting.time_files import list_time_files, read_times
@@ -36,7 +35,7 @@ def read_sort(session: SortSessionOptions, path: Path) -> FoundUnits:
     Raises
     ------
     InputError
-        If SpikeInterface has no such extractor, or parameters are missing.
+        If parameters are missing.
     CorruptDataError
         If the sort cannot be read.
     """
@@ -67,28 +66,12 @@ def read_sort(session: SortSessionOptions, path: Path) -> FoundUnits:
 
 
 def is_sort(name: str) -> bool:
-    """Tell whether a format holds units already, rather than raw samples.
-
-    Raises
-    ------
-    InputError
-        If SpikeInterface has no extractor of that name.
-    """
+    """Tell whether a format, one of the known ones, holds units already, not raw samples."""
     if name in ("binary", "nwb"):
         return False
     if name in _PHY_FORMATS or name in _EXTRACTORS or name == TIME_FILES:
         return True
-    reader = getattr(spikeinterface.extractors, f"read_{name}", None)
-    if reader is None:
-        known = [
-            entry.removeprefix("read_")
-            for entry in dir(spikeinterface.extractors)
-            if entry.startswith("read_")
-        ]
-        raise InputError(
-            f"SpikeInterface {spikeinterface.__version__} reads no format '{name}'",
-            remedy=suggest_name(name, known),
-        )
+    reader = getattr(spikeinterface.extractors, f"read_{name}")
     return any(
         name == key or getattr(value, "__name__", "") == getattr(reader, "__name__", "-")
         for key, value in spikeinterface.extractors.sorting_extractor_full_dict.items()

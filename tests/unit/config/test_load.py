@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from snakemake.cli import parse_config
 
 from brainalign.config.load import ConfigError, load_config
 from brainalign.config.plan import Plan
@@ -87,6 +88,31 @@ def test_overrides_win_over_files_and_are_named(write) -> None:
     assert load_config([path], {"seeds": [5]}).seeds == [5]
     [problem] = _list_problems(path, seedz=[5])
     assert problem.startswith("--config: seedz: unknown option")
+
+
+@pytest.mark.parametrize(
+    ("entry", "seeds"), [("seeds=[5]", [5]), ("seeds=[0, 3]", [0, 3]), ("seeds=['7']", [7])]
+)
+def test_numbers_in_lists_of_the_command_line_are_read(entry: str, seeds, write) -> None:
+    # Snakemake gives everything inside a list as text.
+    assert load_config([write("seeds: [1]\n")], parse_config([entry])).seeds == seeds
+
+
+def test_options_deep_in_the_command_line_are_read(write) -> None:
+    entry = "world={exemplars_per_category: 3, movies: {n_object_movies: 0}}"
+    world = load_config([write("seeds: [1]\n")], parse_config([entry])).world
+    assert (world.exemplars_per_category, world.movies.n_object_movies) == (3, 0)
+
+
+def test_ids_of_the_command_line_stay_text_in_quotes_of_their_own(write) -> None:
+    path = write("datasets: {x: {kind: nwb, folder: f}}")
+
+    def give(subjects: str) -> dict:
+        return parse_config([f"datasets={{x: {{subjects: {subjects}}}}}"])
+
+    assert load_config([path], give("""["'12'", "01"]""")).datasets["x"].subjects == ["12", "01"]
+    [problem] = _list_problems(path, **give('["12"]'))
+    assert problem.endswith("""found the number 12. Put it in quotes: "'12'".""")
 
 
 def test_ambiguous_values_of_all_files_are_listed(write) -> None:

@@ -152,6 +152,25 @@ def test_why_ids_are_unknown_is_told(stimuli: list[str], hint: str) -> None:
     assert hint in (suggest_ids(missing, known) or "Add the images to the NWB file")
 
 
+def test_an_unknown_format_of_a_sort_is_listed_beside_other_problems(
+    tmp_path: Path, command: Command
+) -> None:
+    session = sorting_labs.write_lab(tmp_path / "one")
+    sessions = [{**session, "format": "phyy"}, {**session, "session": "2", "area": ""}]
+    config = tmp_path / "lab.yaml"
+    dataset = {"kind": "spike_sorts", "sessions": sessions}
+    config.write_text(
+        yaml.safe_dump({"datasets": {"lab": dataset}, "experiments": [{"datasets": ["lab"]}]})
+    )
+    outcome = command("validate", config)
+    assert outcome.status == 2
+    problems = _list_problems(outcome.output)
+    [problem] = [one for one in problems if "unknown format" in one]
+    assert "unknown format 'phyy'. Did you mean 'phy'? Known: alf_sorting, " in problem
+    assert "lab.yaml line " in problem
+    assert any("area: String should have at least 1 character" in one for one in problems)
+
+
 def test_all_faults_of_sessions_to_sort_are_listed(tmp_path: Path, command: Command) -> None:
     table = write_images(tmp_path / "images", sorting_labs.STIMULI)
     session = sorting_labs.write_lab(tmp_path / "one")

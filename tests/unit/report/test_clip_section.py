@@ -14,6 +14,7 @@ from brainalign.methods.experiment import ExperimentJob
 from brainalign.methods.registry import get_method_options
 from brainalign.report.artifacts import Artifact, Fit, Run
 from brainalign.report.blocks import Section, Table, iterate_pictures
+from brainalign.report.document import Group, render_page
 from brainalign.report.score_table import read_scores
 from brainalign.report.sections.clips import compose_clips
 from brainalign.stores.manifest import read_manifest
@@ -21,6 +22,8 @@ from brainalign.stores.provenance import ProvenanceRecorder
 from brainalign.stores.read import read_store
 from brainalign.stores.write import write_store
 from movie_scanner import make_options, write_recording, write_stores
+from page_claims import claim_section
+from page_claims.tables import read_page
 
 NAMES = {"dataset": "movies", "method": "neuroalign", "backbone": "grid", "feature": "grid/mean"}
 
@@ -66,6 +69,13 @@ def section(run: Run) -> Section:
     found = compose_clips(run, read_scores(run), {"neuroalign": "#0072b2"})
     assert found is not None
     return found
+
+
+def test_every_level_way_and_metric_has_the_number_of_the_table(run: Run, section: Section):
+    page = read_page(render_page("movies", [Group("", [section])]).html)
+    claims = claim_section("movies-and-bold", page, read_scores(run), None)
+    assert claims.find_problems() == []
+    assert len(claims.shown) > 50
 
 
 def test_film_strips_lags_and_codes_are_drawn_with_alternative_texts(section: Section):

@@ -10,8 +10,11 @@ import pytest
 
 from brainalign.evaluation.table import compose_score_tree
 from brainalign.report.blocks import Details, FigureGroup, Section, Table, Text
+from brainalign.report.document import Group, render_page
 from brainalign.report.sections import comparison
 from brainalign.report.sections.comparison import compose_comparison
+from page_claims import claim_section
+from page_claims.tables import read_page
 
 
 def make_pair(
@@ -89,6 +92,27 @@ def test_the_published_method_stands_first_with_the_sign_turned(
     assert row[2] == "-0.200 [-0.350, -0.100]"
     [group] = [block for block in section.blocks if isinstance(block, FigureGroup)]
     assert "from -0.200 to -0.200; 1 found after correction" in group.pictures[0].alt
+
+
+def test_every_comparison_and_every_count_is_that_of_the_table(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pairs = [
+        make_pair(),
+        make_pair("direct_encoding_ridge", "vna", 0.3, backbone_a="clip", backbone_b="clip"),
+        make_pair("vna", "vna", 0.02, compared="backbones", backbone_b="clip"),
+        make_pair("vi_st", "ln", task="rate_prediction", metric="correlation", protocol="held_out"),
+        make_pair("label_ridge", "label_mlp", task="label_decoding", metric="map"),
+    ]
+    section = compose(monkeypatch, *pairs)
+    page = read_page(render_page("pairs", [Group("", [section])]).html)
+    assert (
+        claim_section("comparison", page, pd.DataFrame(), pd.DataFrame(pairs)).find_problems() == []
+    )
+    changed = pd.DataFrame(pairs)
+    changed.loc[0, "p_corrected"] = 0.06
+    problems = claim_section("comparison", page, pd.DataFrame(), changed).find_problems()
+    assert ["the text counts" in problem for problem in problems] == [True, False]
 
 
 def test_runs_without_comparisons_have_no_section() -> None:

@@ -11,11 +11,14 @@ import xarray as xr
 
 from brainalign.evaluation.label_predictions import score_labels
 from brainalign.evaluation.options import EvaluationOptions
-from brainalign.evaluation.table import compose_score_tree
+from brainalign.evaluation.table import compose_score_tree, read_score_table
 from brainalign.report.artifacts import read_run
 from brainalign.report.page import Page, compose_page
 from brainalign.stores.provenance import ProvenanceRecorder
+from brainalign.stores.read import open_store
 from brainalign.stores.write import write_store
+from page_claims import claim_section
+from page_claims.tables import read_page
 from unit.report.conftest import PageReader
 
 N_STIMULI, CLASSES, AREAS = 30, ["cat", "<b>dog</b>"], ["LOC", "V1"]
@@ -50,7 +53,8 @@ def make_group(seed: int, *, with_tokens: bool) -> xr.Dataset:
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with scores of labels."""
     folder: Path = tmp_path_factory.mktemp("labels")
     tables, details = [], {}
     for method in ("clip_mused", "label_ridge"):
@@ -75,7 +79,19 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
     )
     path = folder / "scores.zarr"
     write_store(path, tree, "scores", ProvenanceRecorder("scores", {}, {}).finish())
-    return compose_page(read_run([path], folder))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(folder: Path) -> Page:
+    return compose_page(read_run([folder / "scores.zarr"], folder))
+
+
+def test_subjects_controls_and_tokens_have_the_numbers_of_the_table(folder: Path, page: Page):
+    scores = read_score_table(open_store(folder / "scores.zarr", "scores"))
+    claims = claim_section("labels", read_page(page.html), scores, None)
+    assert claims.find_problems() == []
+    assert {place[1] for place in claims.shown} == {"labels", "tokens"}
 
 
 def test_every_method_has_its_scores_and_the_control_is_named(page: Page):

@@ -58,6 +58,21 @@ def test_a_score_without_a_section_stands_as_text() -> None:
     assert _tabulate(locate="").rows[0].cells[1].text == "0.500"
 
 
+def test_a_method_without_pooled_subjects_shows_its_best_subject() -> None:
+    apart = [
+        {**row, "method": "mig_vis", "task": "reconstruction", "metric": "r2", "subject": subject}
+        for subject, row in zip("ab", _make_scores().to_dict("records"), strict=True)
+    ]
+    scores = pd.concat([_make_scores(), pd.DataFrame(apart)])
+    run = Run()
+    run.models[Fit("mig_vis", "it", "clip")] = Artifact(run.results, Manifest("model", {}))
+    section = compose_matrix_section(run, scores, {}, lambda section, dataset: "")
+    assert section is not None
+    [table] = [block for block in section.blocks if isinstance(block, Table)]
+    assert table.rows[0].cells[1].text == "0.500"
+    assert table.rows[0].cells[1].details == ("reconstruction, r2",)
+
+
 def test_pairs_that_were_not_run_say_why() -> None:
     cells = {row.cells[0].text: row.cells[1] for row in _tabulate().rows}
     assert cells["Vi-ST"].text == "impossible"

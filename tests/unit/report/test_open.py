@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -22,9 +23,11 @@ from brainalign.report.opening import list_imports, write_import, write_opener
 from brainalign.report.views.features import compute_components
 from brainalign.report.views.page import compose_store_page
 from brainalign.report.views.sample import sample_variable
+from brainalign.stores.inspect import describe_store
 from brainalign.stores.manifest import read_manifest
 from brainalign.stores.publish import publish_folder
 from brainalign.stores.read import open_store
+from brainalign.stores.verify import list_published_folders
 from brainalign.stores.write import write_store
 from example_stores import EXAMPLES, make_responses, make_scores
 from unit.report.conftest import PageReader
@@ -167,6 +170,38 @@ def test_a_data_set_named_like_a_stage_does_not_move_the_page(tmp_path: Path) ->
     store.mkdir(parents=True)
     (tmp_path / "scores").mkdir()
     assert choose_output(store) == tmp_path / "pages/responses/scores/a.zarr.html"
+
+
+PUBLISHED_METHODS = ("vna", "neuroalign", "mig_vis", "clip_mused", "vi_st")
+
+
+@pytest.fixture(scope="module")
+def whole_run() -> Path:
+    folder = os.environ.get("BRAINALIGN_RESULTS")
+    if folder is None:
+        pytest.skip("set BRAINALIGN_RESULTS to the results of the default run")
+    return Path(folder)
+
+
+def test_everything_that_a_whole_run_publishes_can_be_inspected(whole_run: Path) -> None:
+    folders = list_published_folders(whole_run)
+    stages = {folder.relative_to(whole_run).parts[0] for folder in folders}
+    assert {"raw", "stimuli", "responses", "features", "models", "predictions"} <= stages
+    for folder in folders:
+        kind = read_manifest(folder).kind
+        assert describe_store(folder, statistics=False).startswith(f"{kind}  ")
+
+
+@pytest.mark.parametrize("stage", ["models", "predictions"])
+@pytest.mark.parametrize("method", PUBLISHED_METHODS)
+def test_every_published_method_of_a_whole_run_opens(
+    whole_run: Path, stage: str, method: str
+) -> None:
+    [dataset, *_] = sorted((whole_run / stage / method).iterdir())
+    [artifact, *_] = sorted(dataset.iterdir())
+    page = PageReader(compose_store_page(artifact))
+    assert page.find("table")
+    assert all(image["alt"] for image in page.find("img"))
 
 
 def test_a_report_is_its_own_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,6 +19,8 @@ from brainalign.report.sections.rate_traces import choose_methods
 from brainalign.stores.provenance import ProvenanceRecorder
 from brainalign.stores.publish import publish_folder
 from brainalign.stores.write import write_store
+from page_claims import claim_section
+from page_claims.tables import read_page
 from unit.report.conftest import PageReader
 
 N_FRAMES, N_UNITS, N_REPEATS = 160, 5, 6
@@ -120,6 +122,12 @@ def rates(tmp_path_factory: pytest.TempPathFactory) -> RatePage:
     write_store(results / "scores.zarr", tree, "scores", {})
     page = compose_page(read_run([*paths, results / "scores.zarr"], results))
     return RatePage(page, read_score_table(tree))
+
+
+def test_folds_protocols_and_undefined_scores_are_those_of_the_table(rates: RatePage):
+    claims = claim_section("rates", read_page(rates.page.html), rates.scores, None)
+    assert claims.find_problems() == []
+    assert any(" on " in place[3] for place in claims.shown)
 
 
 def test_every_method_and_protocol_has_its_scores_beside_their_references(rates: RatePage):

@@ -5,7 +5,11 @@ from __future__ import annotations
 import pandas as pd
 
 from brainalign.report.blocks import FigureGroup, Table
+from brainalign.report.document import Group, render_page
+from brainalign.report.names import MISSING
 from brainalign.report.sections.yardsticks import compose_yardsticks
+from page_claims import claim_section
+from page_claims.tables import read_page
 
 
 def make_scores() -> pd.DataFrame:
@@ -40,6 +44,17 @@ def test_every_backbone_has_a_panel_that_names_its_best_layer() -> None:
         assert "highest 0.35 in layer_2/mean with IT" in picture.alt
 
 
+def test_the_numbers_of_the_maps_are_tabulated_too() -> None:
+    scores = make_scores().assign(seed="all")
+    section = compose_yardsticks(scores)
+    assert section is not None
+    page = read_page(render_page("layers", [Group("", [section])]).html)
+    claims = claim_section("yardsticks", page, scores, None)
+    assert claims.find_problems() == []
+    assert claims.shown["lab", "ridge encoding", "clip", "layer_2/mean", "IT"] == ["0.350"]
+    assert len(claims.shown) == 2 * 2 * 3
+
+
 def test_retrieval_and_categories_are_tabulated_with_chance() -> None:
     row = {
         "dataset": "lab",
@@ -59,8 +74,8 @@ def test_retrieval_and_categories_are_tabulated_with_chance() -> None:
     section = compose_yardsticks(pd.concat([make_scores(), pd.DataFrame([row])]))
     assert section is not None
     [table] = [block for block in section.blocks if isinstance(block, Table)]
-    assert [cell.text for cell in table.rows[0].cells] == ["clip", "0.250", *["\N{EN DASH}"] * 3]
-    assert table.rows[0].cells[1].details == ("[0.200, 0.310]", "chance 0.010")
+    assert [cell.text for cell in table.rows[0].cells] == ["clip", MISSING, "0.250", *[MISSING] * 3]
+    assert table.rows[0].cells[2].details == ("[0.200, 0.310]", "chance 0.010")
 
 
 def test_other_methods_make_no_section() -> None:

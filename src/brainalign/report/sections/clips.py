@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,12 +27,21 @@ from brainalign.report.figures.code_usage import draw_code_usage
 from brainalign.report.figures.film_strips import draw_film_strips
 from brainalign.report.figures.lag_curves import draw_lag_curves
 from brainalign.report.figures.score_intervals import ScoreDot, draw_score_intervals
-from brainalign.report.names import MISSING, make_slug, write_count, write_name, write_score
+from brainalign.report.names import (
+    MISSING,
+    make_slug,
+    write_count,
+    write_metric,
+    write_name,
+    write_score,
+    write_task,
+)
 from brainalign.report.pictures import Picture, encode_figure
 from brainalign.stores.read import open_store, read_labels, read_store
 
 CLIP_TASKS = (*(f"{level}_{way}" for level in LEVELS for way in DIRECTIONS), CODE_TASK)
 
+_VARIANT = ["method", "matching", "backbone"]
 _LEADING = "window_bold_to_video"
 _COLUMNS = (
     ("BOLD to video, R@1", _LEADING, "top_1"),
@@ -54,6 +64,10 @@ _READING = (
     "bound. Scores are of the embeddings, of the codes of the shared codebook, or of both "
     "(mixed, half and half). The same-code rate is the share of TRs where movie and BOLD have "
     "the same code; its chance follows from how often both use each code."
+)
+_CAPTION = (
+    "retrieval of windows, mean over seeds; below each score its interval, its chance and "
+    "ceiling, and the mean number of candidates."
 )
 _EXAMPLES = (0.0, 0.5, 0.8)
 
@@ -83,6 +97,7 @@ def compose_clips(
         pooled = rows[rows["subject"] == ALL] if (rows["subject"] == ALL).any() else rows
         blocks += [Heading(dataset), _tabulate(pooled, dataset)]
         blocks.append(_draw_scores(pooled, dataset, colours))
+        blocks.append(_tabulate_all(pooled, dataset))
         blocks += _show_strips(run, dataset)
         blocks += _show_lags(run, dataset)
         if codes is not None:
@@ -90,37 +105,50 @@ def compose_clips(
     return Section("movies-and-bold", "Movies and BOLD", blocks)
 
 
+def _tabulate_all(rows: pd.DataFrame, dataset: str) -> Details:
+    """List every metric of every level and way, a row each: as columns they would be too many."""
+    rows = rows[rows["task"] != CODE_TASK]
+    metrics = list(dict.fromkeys(rows["metric"]))
+    table = []
+    for (*names, task), part in rows.groupby([*_VARIANT, "task"], sort=False):
+        values = {str(one["metric"]): one for one in part.to_dict(orient="records")}
+        cells = [Cell(write_name(str(name))) for name in names]
+        cells.append(Cell(write_task(str(task)).replace("bold", "BOLD")))
+        cells += [_compose_cell(values.get(metric), metric) for metric in metrics]
+        table.append(Row(tuple(cells)))
+    columns = ["Method", "Matching", "Backbone", "Retrieval", *map(write_metric, metrics)]
+    caption = f"{dataset}: every metric of the {_CAPTION}"
+    return Details(
+        f"All metrics ({len(table)} rows)", [Table(caption, columns, table, n_headings=4)]
+    )
+
+
 def _tabulate(rows: pd.DataFrame, dataset: str) -> Table:
     table = []
-    for key, part in rows[rows["task"] != CODE_TASK].groupby(
-        ["method", "matching", "backbone"], sort=False
-    ):
+    for key, part in rows[rows["task"] != CODE_TASK].groupby(_VARIANT, sort=False):
         values = {
             (str(one["task"]), str(one["metric"])): one for one in part.to_dict(orient="records")
         }
         cells = [Cell(write_name(str(name))) for name in key]
-        for _, task, metric in _COLUMNS:
-            one = values.get((task, metric))
-            if one is None:
-                cells.append(Cell(MISSING))
-                continue
-            details = (
-                f"{write_score(one['ci_low'], metric)} to {write_score(one['ci_high'], metric)}",
-                f"chance {write_score(one['chance'], metric)}, ceiling "
-                f"{write_score(one['ceiling'], metric)}",
-                f"of {one['n_candidates']:.0f}",
-            )
-            text = write_score(one["value"], metric)
-            cells.append(Cell(text, details=details, sort=float(one["value"])))
+        cells += [_compose_cell(values.get((task, metric)), metric) for _, task, metric in _COLUMNS]
         table.append(Row(tuple(cells)))
     columns = ["Method", "Matching", "Backbone", *(name for name, _, _ in _COLUMNS)]
-    return Table(
-        f"{dataset}: retrieval of windows, mean over seeds; below each score its interval, its "
-        "chance and ceiling, and the mean number of candidates.",
-        columns,
-        table,
-        n_headings=3,
+    return Table(f"{dataset}: {_CAPTION}", columns, table, n_headings=3)
+
+
+def _compose_cell(row: Mapping[Hashable, Any] | None, metric: str) -> Cell:
+    if row is None:
+        return Cell(MISSING)
+    value, low, high, chance, ceiling = (
+        write_score(row[name], metric)
+        for name in ("value", "ci_low", "ci_high", "chance", "ceiling")
     )
+    details = (
+        f"{low} to {high}",
+        f"chance {chance}, ceiling {ceiling}",
+        f"of {row['n_candidates']:.0f}",
+    )
+    return Cell(value, details=details, sort=float(row["value"]))
 
 
 def _draw_scores(rows: pd.DataFrame, dataset: str, colours: Mapping[str, str]) -> FigureGroup:

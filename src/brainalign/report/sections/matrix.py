@@ -20,9 +20,10 @@ from brainalign.report.sections.rates import FOLD_MARK, RATE_TASKS
 
 _READING = (
     "Rows are methods, columns data sets. A pair that was run shows its highest score over ways of "
-    "matching and backbones, pooled over seeds and subjects, and leads to the section with its "
-    "interval, chance and ceiling. Scores of different metrics or data sets do not compare. Other "
-    "cells say whether the pair could be run; numbers lead to what stands against it, below."
+    "matching and backbones, pooled over seeds and subjects (over subjects, where a method fits "
+    "each by itself), and leads to the section with its interval, chance and ceiling. Scores of "
+    "different metrics or data sets do not compare. Other cells say whether the pair could be run; "
+    "numbers lead to what stands against it, below."
 )
 _SECTIONS: dict[str, str] = {
     **{task: "scores" for task, _ in HEADLINE},
@@ -127,13 +128,18 @@ def compose_matrix_section(
 
 
 def _select(scores: pd.DataFrame | None, dataset: str) -> pd.DataFrame | None:
-    if scores is None or not len(scores):
+    """Pool every method by itself: one that fits subjects apart has no row of all subjects."""
+    own = None if scores is None else scores[scores["dataset"] == dataset]
+    if own is None or not len(own):
         return None
-    rows = select_pooled(scores, dataset, "mean")
-    if not len(rows):
-        # A kind of prediction may know neither repeats nor seeds.
-        rows = scores[(scores["dataset"] == dataset) & (scores["area"] == ALL)]
+    rows = pd.concat([_pool(part, dataset) for _, part in own.groupby("method", sort=False)])
     return rows[~rows["matching"].str.contains(FOLD_MARK) & rows["value"].notna()]
+
+
+def _pool(scores: pd.DataFrame, dataset: str) -> pd.DataFrame:
+    rows = select_pooled(scores, dataset, "mean")
+    # A kind of prediction may know neither repeats nor seeds.
+    return rows if len(rows) else scores[scores["area"] == ALL]
 
 
 def _compose_score(

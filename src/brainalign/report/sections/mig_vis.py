@@ -17,19 +17,23 @@ from brainalign.report.artifacts import Fit, Run, read_values
 from brainalign.report.blocks import (
     Block,
     Bullets,
+    Cell,
     Details,
     FigureGroup,
     Heading,
+    Row,
     Section,
+    Table,
     Text,
 )
 from brainalign.report.figures.edit_grid import draw_edit_grid
 from brainalign.report.figures.selectivity import draw_selectivity
-from brainalign.report.names import make_slug, write_name
+from brainalign.report.names import make_slug, write_metric, write_name, write_score
 from brainalign.report.pictures import encode_figure
 from brainalign.report.sections.latent_readouts import show_readouts
 from brainalign.stores.read import open_store, read_labels
 
+_IN_TABLE = ("label_information", "reconstruction")
 _LEAST_QUALITY = 0.2
 # More rows show nothing new at the size at which a person sees a change.
 _SHOWN_REFERENCES = 8
@@ -61,6 +65,7 @@ def compose_mig_vis(run: Run) -> Section | None:
         scores = _read_scores(run, fit)
         if scores is not None:
             blocks += show_readouts(scores, fit)
+            blocks += _tabulate_others(scores)
         blocks += _show_edits(run, fit, predictions, scores)
     if not blocks:
         return None
@@ -77,6 +82,46 @@ def _read_scores(run: Run, fit: Fit) -> pd.DataFrame | None:
         & (table["backbone"] == fit.backbone)
     ]
     return own if len(own) else None
+
+
+def _tabulate_others(scores: pd.DataFrame) -> list[Block]:
+    """List what read-outs have no place for: pooled scores, else those of each seed."""
+    is_pooled = scores["seed"] == "all"
+    has_pooled = scores["task"].isin(scores.loc[is_pooled, "task"])
+    others = scores[(is_pooled | ~has_pooled) & ~scores["task"].isin(_IN_TABLE)]
+    if not len(others):
+        return []
+    rows = [
+        Row(
+            (
+                Cell(row["subject"], note="" if row["area"] == "all" else row["area"]),
+                Cell(write_name(row["matching"])),
+                Cell(row["response"]),
+                Cell(write_name(row["task"])),
+                Cell(
+                    write_metric(row["metric"]),
+                    note="" if row["seed"] == "all" else f"seed {row['seed']}",
+                ),
+                Cell(
+                    write_score(row["value"], row["metric"]),
+                    details=(
+                        f"[{write_score(row['ci_low'], '')}, {write_score(row['ci_high'], '')}]",
+                    ),
+                    sort=float(row["value"]) if np.isfinite(row["value"]) else None,
+                ),
+                Cell(write_score(row["chance"], "")),
+            )
+        )
+        for row in others.to_dict(orient="records")
+    ]
+    caption = (
+        "What edits change beside their controls, how well attributes are read from images, how "
+        "much groups share, and how alike those of different seeds are; mean over seeds where no "
+        "seed is named, in brackets the interval."
+    )
+    columns = ["subject", "variant", "group", "task", "metric", "score", "chance"]
+    table = Table(caption, columns, rows, n_headings=5)
+    return [Details(f"All other scores ({len(rows)} rows)", [table])]
 
 
 def _show_edits(

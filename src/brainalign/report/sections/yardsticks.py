@@ -8,6 +8,7 @@ import pandas as pd
 from brainalign.report.blocks import (
     Block,
     Cell,
+    Details,
     FigureGroup,
     Heading,
     Row,
@@ -40,6 +41,7 @@ _METRICS = {
 }
 
 _READ_OUTS = {
+    ("layer_encoding", "normalised_pearson"): "Ridge encoding",
     ("response_retrieval", "top_1"): "Response by prediction",
     ("stimulus_retrieval", "top_1"): "Prediction by response",
     ("category_decoding", "accuracy_from_responses"): "Category from responses",
@@ -76,12 +78,35 @@ def compose_yardsticks(scores: pd.DataFrame | None) -> Section | None:
             if len(chosen):
                 pictures = _draw_maps(chosen, str(dataset), metric, name)
                 blocks.append(FigureGroup(pictures, f"{name}. {explanation}"))
+                blocks.append(_tabulate_maps(chosen, str(dataset), name))
         blocks += _tabulate_read_outs(measured[measured["dataset"] == dataset], str(dataset))
     return Section("yardsticks", "Layers and areas", blocks)
 
 
+def _tabulate_maps(rows: pd.DataFrame, dataset: str, name: str) -> Details:
+    """List what the maps show, for readers who cannot see them."""
+    areas = _sort_areas(rows["area"])
+    means = rows.groupby(["backbone", "feature", "area"], sort=False)["value"].mean()
+    lines = []
+    for (backbone, layer), own in means.groupby(["backbone", "feature"], sort=False):
+        values = own.droplevel(["backbone", "feature"])
+        numbers = [float(values.get(area, np.nan)) for area in areas]
+        cells = [
+            Cell(write_score(one, ""), sort=one if np.isfinite(one) else None) for one in numbers
+        ]
+        lines.append(Row((Cell(write_name(str(backbone))), Cell(str(layer)), *cells)))
+    caption = f"{dataset}: {name[0].lower() + name[1:]} by layer and area, mean over subjects."
+    table = Table(caption, ["Backbone", "Layer", *areas], lines, n_headings=2)
+    return Details(f"{name} in numbers", [table])
+
+
+def _sort_areas(areas: pd.Series) -> list[str]:
+    names = [str(area) for area in dict.fromkeys(areas)]
+    return sorted(names, key=lambda name: name != ALL_AREAS)
+
+
 def _tabulate_read_outs(measured: pd.DataFrame, dataset: str) -> list[Block]:
-    """List retrieval by the best layer and decoding of categories, per subject and backbone."""
+    """List what the best layer predicts and how categories decode, per subject and backbone."""
     chosen = measured[(measured["area"] == ALL_AREAS) & (measured["matching"] != _EACH)]
     asked = [(chosen["task"] == task) & (chosen["metric"] == metric) for task, metric in _READ_OUTS]
     chosen = chosen[np.logical_or.reduce(asked)]
@@ -93,9 +118,10 @@ def _tabulate_read_outs(measured: pd.DataFrame, dataset: str) -> list[Block]:
         cells = [_compose_cell(found.get(score)) for score in _READ_OUTS]
         rows.append(Row((Cell(write_name(str(backbone)), details=(str(subject),)), *cells)))
     caption = (
-        f"{dataset}, all areas: top-1 of finding the measured response among those to all test "
-        "stimuli by its prediction, and the other way round (ridge from the layer that is best on "
-        "validation stimuli); accuracy of a linear read-out of categories from responses, and from "
+        f"{dataset}, all areas: ridge encoding as above, and top-1 of finding the measured "
+        "response among those to all test stimuli by its prediction and the other way round, all "
+        "by the layer that is best on "
+        "validation stimuli; accuracy of a linear read-out of categories from responses, and from "
         "the layer that is best on validation stimuli. In brackets the interval over stimuli; the "
         "read-out from responses knows no backbone."
     )
@@ -118,8 +144,7 @@ def _draw_maps(rows: pd.DataFrame, dataset: str, metric: str, name: str) -> list
     pictures = []
     for backbone in dict.fromkeys(rows["backbone"]):
         table = means[backbone].unstack("area")
-        areas = ["all", *(area for area in table.columns if area != "all")]
-        table = table[[area for area in areas if area in table.columns]]
+        table = table[_sort_areas(table.columns.to_series())]
         figure = draw_layer_map(
             table.to_numpy(), list(table.index), list(table.columns), write_name(backbone), limits
         )

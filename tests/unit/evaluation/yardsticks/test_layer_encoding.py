@@ -42,6 +42,28 @@ def test_predictions_are_those_of_scikit_learn_at_the_chosen_penalty() -> None:
     assert min(candidates) < 1e-6
 
 
+def test_scores_are_those_of_himalayas_kernel_form() -> None:
+    from himalaya.kernel_ridge import KernelRidgeCV
+    from himalaya.scoring import correlation_score
+    from sklearn.preprocessing import StandardScaler
+
+    training, test = plant(noise=1.0, n_units=6)
+    scaler = StandardScaler().fit(training.feature)
+    # Twelve features, scaled to a sum of squares of 1000.
+    inputs = [np.sqrt(1000 / 12) * scaler.transform(one.feature) for one in (training, test)]
+    center = training.response.mean(axis=0)
+    theirs = KernelRidgeCV(alphas=ALPHAS, kernel="linear", cv=5, warn=False)
+    theirs.fit(inputs[0], training.response - center)
+    expected = theirs.predict(inputs[1]) + center
+    [predicted] = predict_responses(training, [test.feature])
+    np.testing.assert_allclose(predicted, expected, atol=1e-6)
+    np.testing.assert_allclose(
+        correlate_units(predicted, test.response),
+        correlation_score(test.response, expected),
+        atol=1e-6,
+    )
+
+
 def test_planted_maps_are_found_whatever_the_scale_of_features() -> None:
     training, test = plant()
     [predicted] = predict_responses(training, [test.feature])

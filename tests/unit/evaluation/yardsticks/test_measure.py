@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -57,6 +59,27 @@ def test_each_area_is_fitted_best_by_its_own_layer() -> None:
     tests = details["permutation_tests"].set_index(["metric", "subject", "area", "feature"])
     assert tests.loc[("linear_cka", "a", "IT", "deep/mean"), "p_corrected"] <= 0.05
     assert set(details["rsa_ceilings"]["area"]) == {"all", "IT", "V1"}
+
+
+def test_the_best_layer_is_chosen_without_a_look_at_test_responses() -> None:
+    subjects, layers = plant()
+    generator = np.random.default_rng(1)
+    changed = []
+    for subject in subjects:
+        [fold] = subject.folds
+        noise = generator.normal(size=fold.response["test"].shape)
+        response = {**fold.response, "test": noise}
+        other = dataclasses.replace(fold, response=response)
+        changed.append(dataclasses.replace(subject, folds=[other]))
+    keys = ["subject", "area", "task", "metric"]
+    chosen, values = [], []
+    for one in (subjects, changed):
+        scores, _ = measure_layers(one, layers, OPTIONS)
+        best = scores[scores["matching"] == "best layer on validation"].set_index(keys)
+        chosen.append(best["feature"])
+        values.append(best["value"])
+    assert chosen[0].equals(chosen[1])
+    assert not np.allclose(*values)
 
 
 def test_intervals_hold_their_values_and_noise_normalises_to_about_one() -> None:
