@@ -59,7 +59,7 @@ class TimeConvolution(nn.Module):
             dilation=(dilation, 1, 1),
             groups=groups,
         )
-        self.dilation, self.is_depthwise = dilation, groups > 1
+        self.is_depthwise = groups > 1 and dilation == 1
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         """Convolve.
@@ -77,8 +77,7 @@ class TimeConvolution(nn.Module):
         if any(self.padding):
             hidden = functional.pad(hidden, self.padding)
         if self.is_depthwise and self.convolution.bias is not None:
-            weight, bias = self.convolution.weight, self.convolution.bias
-            return convolve_depthwise(hidden, weight, bias, self.dilation)
+            return convolve_depthwise(hidden, self.convolution.weight, self.convolution.bias)
         return self.convolution(hidden)
 
 
