@@ -69,7 +69,8 @@ def write_stores(folder: Path, recording: Path, options: SimulatedFMRIMovieDatas
     rows = xr.Dataset(
         coords={name: stimuli[name].variable for name in ("movie", "time", "frame_number")}
     )
-    text = xr.Dataset({"feature": feature["feature"] * 0 + np.arange(16, dtype="f4")})
+    # Stands for what a text tower makes of captions: other numbers that change with the film.
+    text = xr.Dataset({"feature": feature["feature"] ** 2 + np.arange(16, dtype="f4")})
     tree = xr.DataTree.from_dict({"/": rows, "/grid/mean": feature, "/text/pooled": text})
     for name, content, kind in (
         ("stimuli", stimuli, "stimuli"),

@@ -418,8 +418,12 @@ def get_preprocessing_memory(wildcards):
     return PLAN.get_preprocessing_resources(wildcards.dataset)[1]
 
 
-def get_method_memory(wildcards):
-    return PLAN.get_method_memory(wildcards.method)
+def get_fit_memory(wildcards):
+    return PLAN.get_fit_memory(wildcards.method, wildcards.dataset)
+
+
+def get_prediction_memory(wildcards):
+    return PLAN.get_method_memory(wildcards.method, wildcards.dataset)
 
 
 def get_prior_memory(wildcards):

@@ -47,7 +47,7 @@ rule fit:
         "../../envs/base.yaml"
     threads: 1
     resources:
-        mem_mb=get_method_memory,
+        mem_mb=get_fit_memory,
         runtime=240,
         gpu=get_gpus,
     params:
@@ -81,7 +81,7 @@ rule predict:
         "../../envs/base.yaml"
     threads: 1
     resources:
-        mem_mb=get_method_memory,
+        mem_mb=get_prediction_memory,
         runtime=60,
         gpu=get_gpus,
     params:

@@ -211,15 +211,25 @@ class Plan:
         entry = self._find_method(name)
         return [entry.method.split(":")[0], entry.experiment]
 
-    def get_method_memory(self, name: str) -> int:
-        """Give the memory in MB that a fit or a prediction of a configured method asks for.
+    def get_method_memory(self, method: str, dataset: str) -> int:
+        """Give the memory in MB that a prediction of a configured method asks for.
 
         Raises
         ------
         InputError
             If the configuration has no such method.
         """
-        return self._find_method(name).memory_mb
+        entry = self._find_method(method)
+        is_fmri = self.config.datasets[dataset].modality.startswith("fmri")
+        return entry.fmri_memory_mb if is_fmri else entry.memory_mb
+
+    def get_fit_memory(self, method: str, dataset: str) -> int:
+        """Give the memory in MB that a fit asks for: that of the largest fit of the plan.
+
+        On a cluster all ready fits are one array, whose tasks get the resources of its first job.
+        """
+        pairs = {(row.method, row.dataset) for row in self.rows} | {(method, dataset)}
+        return max(self.get_method_memory(*pair) for pair in pairs)
 
     def get_prior_memory(self, prior: str) -> int:
         """Give the memory in MB that the training of an image prior asks for.

@@ -23,18 +23,19 @@ class MethodEntry:
         ``module:Class`` of the method and of its options; the latter imports no torch.
     experiment : str
         Module that fits and predicts from stores, see :mod:`brainalign.methods.experiment`.
-    memory_mb : int
-        Memory that a fit and a prediction ask the scheduler for, in MB.
+    memory_mb, fmri_memory_mb : int
+        Memory that a fit and a prediction ask the scheduler for, in MB; the latter for fMRI.
     """
 
     method: str
     options: str
     experiment: str = "brainalign.methods.image_alignment"
     memory_mb: int = 3000
+    fmri_memory_mb: int = 3000
 
 
-# Maps to thousands of features of every subject, area and seed: with the simulated fMRI a fit took
-# 4.7 GB and its prediction 5.6 GB.
+# Maps to thousands of features of every subject, region and seed: with the simulated fMRI a fit
+# took 4.7 GB and its prediction 5.6 GB, with the simulated IT 1.1 GB.
 _DECODING_MB = 8000
 
 
@@ -59,12 +60,12 @@ METHODS: dict[str, MethodEntry] = {
     "direct_decoding_ridge": MethodEntry(
         "brainalign.methods.direct.methods:DirectDecodingRidge",
         "brainalign.methods.direct.options:RidgeOptions",
-        memory_mb=_DECODING_MB,
+        fmri_memory_mb=_DECODING_MB,
     ),
     "direct_decoding_nonlinear": MethodEntry(
         "brainalign.methods.direct.methods:DirectDecodingNonlinear",
         "brainalign.methods.direct.options:NonlinearDecodingOptions",
-        memory_mb=_DECODING_MB,
+        fmri_memory_mb=_DECODING_MB,
     ),
     "clip_mused": MethodEntry(
         "brainalign.methods.clip_mused.model:CLIPMused",

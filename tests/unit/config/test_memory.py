@@ -9,19 +9,34 @@ from brainalign.config.plan import Plan
 from brainalign.errors import InputError
 
 
-def make_plan(**content: object) -> Plan:
+def make_plan(*fits: tuple[str, str], **content: object) -> Plan:
     methods = {"ridge": {"method": "direct_decoding_ridge"}, "vna": {"method": "vna"}}
-    return Plan(Config.model_validate({"methods": methods, **content}))
+    datasets = {"scanner": {"kind": "simulated_fmri"}, "array": {"kind": "simulated_it"}}
+    experiments = [
+        {"datasets": [dataset], "backbones": ["grid"], "methods": [method]}
+        for method, dataset in fits
+    ]
+    backbones = {"grid": {"kind": "pixels"}}
+    parts = {"methods": methods, "datasets": datasets, "backbones": backbones}
+    return Plan(Config.model_validate({**parts, "experiments": experiments, **content}))
 
 
-def test_decoding_to_features_asks_for_more_than_other_fits() -> None:
+def test_decoding_of_voxels_to_features_asks_for_more_than_other_predictions() -> None:
     plan = make_plan()
-    assert plan.get_method_memory("ridge") > plan.get_method_memory("vna") == 3000
+    assert plan.get_method_memory("ridge", "scanner") == 8000
+    assert plan.get_method_memory("ridge", "array") == 3000
+    assert plan.get_method_memory("vna", "scanner") == 3000
+
+
+def test_all_fits_of_an_array_ask_for_what_the_largest_needs() -> None:
+    plan = make_plan(("vna", "scanner"), ("ridge", "scanner"), ("vna", "array"))
+    assert plan.get_fit_memory("vna", "array") == 8000
+    assert make_plan(("vna", "scanner"), ("ridge", "array")).get_fit_memory("vna", "array") == 3000
 
 
 def test_an_unknown_method_has_no_memory() -> None:
     with pytest.raises(InputError, match="no method named 'glm'"):
-        make_plan().get_method_memory("glm")
+        make_plan().get_method_memory("glm", "array")
 
 
 def test_a_prior_asks_for_what_its_steps_keep() -> None:

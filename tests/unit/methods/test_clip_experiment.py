@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from brainalign.config.job_options import describe_fit, read_method_options
+from brainalign.config.load import load_config
 from brainalign.evaluation.options import EvaluationOptions
 from brainalign.evaluation.registry import score_all
 from brainalign.methods.clip_baselines.options import RidgeDelaysOptions
@@ -25,6 +27,12 @@ from unit.methods.bold_video_world import N_TRS, make_segments, rank_windows
 TEST_STARTS = np.concatenate([s * N_TRS + np.arange(0, 97, 4) for s in range(8)])
 FEW_SEGMENTS = [f"segment-{number:02d}" for number in range(10)]
 FEW = {"epochs": 2, "contrast_epochs": 1, "steps_per_epoch": 3, "n_codes": 8, "window_trs": 6}
+
+
+PROJECT = Path(__file__).resolve().parents[3]
+BASELINES = load_config(
+    [PROJECT / "config.yaml", PROJECT / "workflow/datasets/neuroalign_baselines.yaml"]
+)
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +70,23 @@ def test_fit_predict_and_score(folder: Path, method: str, given: dict):
     assert {"window_bold_to_video", "moment_video_to_bold"} <= set(pooled["task"])
     assert np.isfinite(pooled[pooled["matching"] == "embedding"]["ceiling"]).all()
     assert ("codes" in details) == (method == "neuroalign")
+
+
+@pytest.mark.parametrize("name", BASELINES.experiments[0].methods)
+def test_every_baseline_of_the_table_is_fitted_and_scored(folder: Path, name: str):
+    options = describe_fit(BASELINES, name, "simulated_fmri_movies", "world_clip")
+    method, given = read_method_options(options)
+    few = FEW if method == "neuroalign" else {"window_trs": 6, "n_components": 5}
+    job = replace(
+        make_job(folder, method, {**given, **few}),
+        options={**options, "feature": "grid/map", "seeds": [0]},
+    )
+    scores, _ = score_all(
+        predict_experiment(job, fit_experiment(job)), EvaluationOptions(n_bootstrap=20)
+    )
+    assert {"window_bold_to_video", "window_video_to_bold"} <= set(scores["task"])
+    has_codes = given.get("codebook", "none") != "none"
+    assert ("codes" in set(scores["matching"])) == has_codes
 
 
 def test_subjects_are_fitted_by_themselves_and_scored_together(folder: Path):

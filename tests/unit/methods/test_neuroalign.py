@@ -148,6 +148,28 @@ def test_captions_are_a_third_modality():
         method.embed(test, TEST_STARTS)
 
 
+def test_voxels_that_never_vary_in_training_are_left_out():
+    parts = []
+    for one in make_segments(0):
+        bold = one.bold.copy()
+        bold[:, :7] = 3.0
+        parts.append(replace(one, bold=bold))
+    # What only the test says of them plays no part.
+    parts[2].bold[:, :7] += np.random.default_rng(0).normal(size=(len(parts[2].bold), 7))
+    method = NeuroAlign(NeuroAlignOptions.model_validate({**QUICK, "steps_per_epoch": 2}))
+    method.fit(parts[0], parts[1], seed=0)
+    widths = {value.shape[-1] for name, value in method.get_weights().items() if "mean" in name}
+    assert 293 in widths
+    changed, plain = (
+        method.embed(one, TEST_STARTS[:3])
+        for one in (
+            parts[2],
+            replace(parts[2], bold=np.where(np.arange(300) < 7, 0, parts[2].bold)),
+        )
+    )
+    assert np.array_equal(changed.response, plain.response)
+
+
 def test_levels_pair_regions_with_features():
     parts = make_segments(0)[:2]
     roi = np.repeat(["V1", "FFA"], 150)

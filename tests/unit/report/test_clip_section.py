@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,15 @@ def test_film_strips_lags_and_codes_are_drawn_with_alternative_texts(section: Se
     assert kinds == {"clips", "film", "lags", "codes"}
     assert sum(picture.file.startswith("film-strip") for picture in pictures) == 3
     assert all(len(picture.alt) > 30 for picture in pictures)
+
+
+def test_use_of_the_codebook_is_told_in_numbers(section: Section):
+    (usage,) = [one for one in iterate_pictures(section.blocks) if one.file.startswith("codes")]
+    assert re.search(r"of 8 codes .* perplexity \d+ and \d+, \d+% used by both", usage.alt)
+    tables = [block for block in section.blocks if isinstance(block, Table)]
+    (codes,) = [table for table in tables if "shared codebook" in table.caption]
+    assert codes.columns[-4:] == ["Perplexity, movie", "Perplexity, BOLD", "Used by both", "Unused"]
+    assert all(1 <= float(codes.rows[0].cells[column].text) <= 8 for column in (3, 4))
 
 
 def test_scores_stand_beside_chance_and_ceiling(section: Section):

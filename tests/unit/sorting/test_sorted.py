@@ -112,7 +112,8 @@ def test_the_section_shows_every_figure_with_its_text(sorted_it, responses, tmp_
     section = compose_sorting(read_run([sorted_it, responses], tmp_path))
     pictures = list(iterate_pictures(section.blocks))
     kinds = {picture.file.split("-")[0] for picture in pictures}
-    assert kinds >= {"probe", "waveforms", "autocorrelograms", "accuracy", "reliability", "rdm"}
+    assert kinds >= {"probe", "unit", "waveforms", "autocorrelograms", "accuracy"}
+    assert kinds >= {"reliability", "rdm"}
     assert all(len(picture.alt) > 20 for picture in pictures)
 
 

@@ -54,8 +54,8 @@ def draw_group_readouts(
         for axes, metric in zip(panels, metrics, strict=False):
             own = scores[scores["metric"] == metric]
             axes.axvline(own["chance"].mean(), color=MUTED, lw=0.9, ls="--", zorder=0)
-            for border in range(len(groups) - 1):
-                axes.axhline(border + 0.5, color=RULE, lw=0.6, zorder=0)
+            for edge in range(len(groups) - 1):
+                axes.axhline(edge + 0.5, color=RULE, lw=0.6, zorder=0)
             for rank, name in enumerate(variants):
                 shift = _SPAN * ((rank + 0.5) / len(variants) - 0.5)
                 one = own[own["matching"] == name]
