@@ -11,7 +11,7 @@ import pytest
 from brainalign.errors import CorruptDataError, InputError
 from brainalign.raw.options import SpikeSortsDataset
 from brainalign.raw.unsorted_sessions import UnsortedSessions
-from brainalign.sorting.formats import FORMATS
+from brainalign.sorting.formats import EXTRACTORS
 from brainalign.sorting.phy_folder import read_phy_folder
 from command_line import Outcome, check_refusal
 from sorting_environment import run_sorting
@@ -51,8 +51,8 @@ def test_the_known_formats_are_those_of_the_pinned_spikeinterface(sorting_python
         [str(sorting_python), "-c", script], check=True, capture_output=True, text=True
     )
     readers = {name.removeprefix("read_") for name in finished.stdout.split()}
-    left_out = readers - set(FORMATS)
-    assert set(FORMATS) <= readers
+    left_out = readers - set(EXTRACTORS)
+    assert set(EXTRACTORS) <= readers
     several = {"bids", "mearec", "split_intan_files", "kilosort_as_analyzer"}
     assert {one for one in left_out if not one.endswith(("_event", "snippets"))} == several
 

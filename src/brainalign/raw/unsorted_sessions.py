@@ -15,6 +15,7 @@ from brainalign.raw.options import MovieSortsDataset, SpikeSortsDataset
 from brainalign.raw.recording import SpikeSession, StimulusCollection, expand_file
 from brainalign.raw.stimulus_table import open_stimulus_table
 from brainalign.sorting.events import check_known_stimuli, read_events, read_frame_triggers
+from brainalign.sorting.formats import TIME_FILES
 from brainalign.sorting.options import SortSessionOptions
 from brainalign.sorting.phy_folder import read_phy_folder
 from brainalign.sorting.places import expand_path
@@ -230,7 +231,7 @@ def _check_recording(session: SortSessionOptions, where: str) -> float | None:
         sampling_rate_hz = read_phy_folder(path).sampling_rate_hz
         samples = np.load(path / "spike_times.npy", allow_pickle=False)
         return float(samples.max()) / sampling_rate_hz if samples.size else None
-    if session.format == "spike_times":
+    if session.format == TIME_FILES:
         scale = 0.001 if session.spike_time_unit == "ms" else 1.0
         last = [times.max() for times in map(read_times, list_time_files(path)) if len(times)]
         return scale * float(max(last)) if last else None

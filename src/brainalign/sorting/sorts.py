@@ -9,6 +9,7 @@ import spikeinterface
 import spikeinterface.extractors
 
 from brainalign.errors import BrainalignError, CorruptDataError, InputError
+from brainalign.sorting.formats import TIME_FILES
 from brainalign.sorting.options import SortSessionOptions
 from brainalign.sorting.phy_folder import PhyFolder, read_phy_folder
 from brainalign.sorting.time_files import list_time_files, read_times
@@ -16,9 +17,6 @@ from brainalign.sorting.units import FoundUnits
 
 _PHY_FORMATS = ("phy", "kilosort")
 _EXTRACTORS = {"nwb_sorting": "nwb_sorting"}
-TIME_FILES = "spike_times"
-"""A folder of files of times, one per unit, which needs no extractor."""
-
 _TIME_FORMATS = ("nwb_sorting",)  # hold times, which SpikeInterface rounds to samples
 
 
