@@ -57,10 +57,11 @@ def write_movie_sorts(folder: Path, /, **session: Any) -> dict[str, Any]:
     }
 
 
-def write_movie_config(folder: Path, dataset: dict[str, Any]) -> Path:
+def write_movie_config(
+    folder: Path, dataset: dict[str, Any], experiment: dict[str, Any] | None = None
+) -> Path:
     """Write the configuration of the data set ``lab``; JSON is YAML."""
     path = folder / "lab.yaml"
-    path.write_text(
-        json.dumps({"datasets": {"lab": dataset}, "experiments": [{"datasets": ["lab"]}]})
-    )
+    experiments = [experiment or {"datasets": ["lab"]}]
+    path.write_text(json.dumps({"datasets": {"lab": dataset}, "experiments": experiments}))
     return path

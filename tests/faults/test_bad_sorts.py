@@ -102,6 +102,15 @@ def test_phy_arrays_of_different_length(tmp_path):
         read_phy_folder(folder)
 
 
+def test_sorting_never_runs_what_stands_in_parameters(sort, tmp_path):
+    session = write_lab(tmp_path / "a")
+    with (tmp_path / "a" / "phy" / "params.py").open("a") as stream:
+        stream.write(f"\nopen({str(tmp_path / 'ran')!r}, 'w').close()\n")
+    finished = sort([session])
+    assert finished.returncode == 0, finished.stderr
+    assert not (tmp_path / "ran").exists()
+
+
 def test_validate_lists_one_problem_per_session_before_anything_is_sorted(tmp_path):
     first = write_lab(tmp_path / "a", "1")
     (tmp_path / "a" / "phy" / "params.py").unlink()

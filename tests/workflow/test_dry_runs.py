@@ -15,6 +15,7 @@ import pytest
 import brainalign
 from brainalign.config.load import load_config
 from brainalign.config.plan import Plan
+from movie_sorts_lab import write_movie_config, write_movie_sorts
 
 PROJECT = Path(__file__).resolve().parents[2]
 SCORES = "results/scores.csv"
@@ -206,6 +207,20 @@ def test_the_real_movies_are_planned_with_baselines(project: Project, data_folde
     assert jobs["fit"] == jobs["score"] == 6
     assert jobs["responses"] == 1
     assert not {"simulate_world", "train_backbone"} & set(jobs)
+
+
+def test_movies_before_nwb_are_sorted_first_and_need_no_simulated_world(
+    project: Project, tmp_path: Path
+) -> None:
+    config = write_movie_config(
+        tmp_path,
+        write_movie_sorts(tmp_path),
+        {"datasets": ["lab"], "backbones": ["pixels"], "methods": ["ln"]},
+    )
+    jobs = project.list_jobs("--configfile", str(config))
+    planned = {name: jobs[name] for name in ("sort", "stimuli", "responses", "features", "fit")}
+    assert planned == dict.fromkeys(planned, 1)
+    assert not {"simulate_world", "simulate_recording", "simulate_electrodes"} & set(jobs)
 
 
 def test_paths_with_spaces_reach_the_commands_whole(project: Project) -> None:

@@ -48,6 +48,8 @@ class SortedSession:
         Onsets of what was shown.
     shown : array of str of shape (n_trials,)
         Ids of stimuli or movies.
+    shows_movies : bool
+        Which of both.
     """
 
     dataset: str
@@ -64,6 +66,7 @@ class SortedSession:
     sampling_rate_hz: float
     onset_s: NDArray[np.float64]
     shown: NDArray[np.str_]
+    shows_movies: bool
 
 
 @dataclass(frozen=True)
@@ -175,6 +178,7 @@ def _read_session(
         sampling_rate_hz=rate,
         onset_s=onset,
         shown=shown,
+        shows_movies=names[0] == "movie",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,6 @@ from brainalign.sorting.time_files import list_time_files, read_times
 from brainalign.sorting.units import FoundUnits
 
 _PHY_FORMATS = ("phy", "kilosort")
-_EXTRACTORS = {"nwb_sorting": "nwb_sorting"}
 _TIME_FORMATS = ("nwb_sorting",)  # hold times, which SpikeInterface rounds to samples
 
 
@@ -41,7 +41,7 @@ def read_sort(session: SortSessionOptions, path: Path) -> FoundUnits:
         return _read_phy(session, path)
     if session.format == TIME_FILES:
         return _read_time_files(session, path)
-    sorting = _open(session.format, path, session)
+    sorting = _open(session.format, path, session, path)
     rate = float(sorting.get_sampling_frequency())
     scale = 0.001 if session.spike_time_unit == "ms" else 1.0
     if scale != 1.0 and session.format not in _TIME_FORMATS:
@@ -67,7 +67,7 @@ def is_sort(name: str) -> bool:
     """Tell whether a format, one of the known ones, holds units already, not raw samples."""
     if name in ("binary", "nwb"):
         return False
-    if name in _PHY_FORMATS or name in _EXTRACTORS or name == TIME_FILES:
+    if name in (*_PHY_FORMATS, *_TIME_FORMATS, TIME_FILES):
         return True
     reader = getattr(spikeinterface.extractors, f"read_{name}")
     return any(
@@ -78,14 +78,13 @@ def is_sort(name: str) -> bool:
 
 def _read_phy(session: SortSessionOptions, path: Path) -> FoundUnits:
     folder = read_phy_folder(path)
-    # Parameters were read as literals above; SpikeInterface would run params.py otherwise only
-    # for the same values.
-    sorting = _open("phy", path, session)
-    names = [str(name) for name in sorting.unit_ids]
-    spike_times = [
-        np.asarray(sorting.get_unit_spike_train(name), dtype=float) / folder.sampling_rate_hz
-        for name in sorting.unit_ids
-    ]
+    with tempfile.TemporaryDirectory(prefix="brainalign-phy-") as scratch:
+        sorting = _open("phy", _mirror_without_code(path, folder, Path(scratch)), session, path)
+        names = [str(name) for name in sorting.unit_ids]
+        spike_times = [
+            np.asarray(sorting.get_unit_spike_train(name), dtype=float) / folder.sampling_rate_hz
+            for name in sorting.unit_ids
+        ]
     # SpikeInterface leaves out clusters without spikes; the curation table shall name them.
     silent = sorted(set(folder.label) - set(names))
     names, spike_times = names + silent, spike_times + [np.empty(0)] * len(silent)
@@ -103,6 +102,18 @@ def _read_phy(session: SortSessionOptions, path: Path) -> FoundUnits:
         waveform_unit="uV" if session.gain_uv != 1.0 else "a.u.",
         sorter=_describe(session.format),
     )
+
+
+def _mirror_without_code(path: Path, folder: PhyFolder, mirror: Path) -> Path:
+    """Link the files of a Phy folder beside parameters that hold the sampling rate alone.
+
+    SpikeInterface runs ``params.py``, and a data folder must not run code.
+    """
+    for file in path.iterdir():
+        if file.is_file() and file.name != "params.py":
+            (mirror / file.name).symlink_to(file.resolve())
+    (mirror / "params.py").write_text(f"sample_rate = {folder.sampling_rate_hz!r}\n")
+    return mirror
 
 
 def _read_time_files(session: SortSessionOptions, path: Path) -> FoundUnits:
@@ -129,8 +140,10 @@ def _stack_waveforms(folder: PhyFolder, names: list[str], gain: float) -> np.nda
     return stack
 
 
-def _open(name: str, path: Path, session: SortSessionOptions) -> spikeinterface.BaseSorting:
-    reader = getattr(spikeinterface.extractors, f"read_{_EXTRACTORS.get(name, name)}")
+def _open(
+    name: str, path: Path, session: SortSessionOptions, where: Path
+) -> spikeinterface.BaseSorting:
+    reader = getattr(spikeinterface.extractors, f"read_{name}")
     words: dict[str, object] = {}
     if name == "phy":
         words = {"load_all_cluster_properties": False}
@@ -144,7 +157,7 @@ def _open(name: str, path: Path, session: SortSessionOptions) -> spikeinterface.
         # Extractors raise whatever their format's library raises.
         raise CorruptDataError(
             f"SpikeInterface cannot read it as {name}",
-            where=path,
+            where=where,
             found=f"{type(error).__name__}: {error}",
         ) from error
 

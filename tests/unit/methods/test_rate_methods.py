@@ -94,6 +94,19 @@ def test_no_method_sees_later_frames(small_retina, name):
     np.testing.assert_allclose(first[:100], second[:100], rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_frames_of_the_tested_movie_change_no_fit(name):
+    retina = make_retina((110, 60), n_units=2, n_trials=2)
+    weights = []
+    for order in (np.arange(170), np.r_[:110, np.full(60, 110)]):
+        method = make_method(name, **QUICK.get(name, {}))
+        shown = retina.movies.rearrange(order)
+        method.fit(shown, retina.cells, retina.take(0, 80), retina.take(80, 110), seed=0)
+        weights.append(method.get_weights())
+    for key, value in weights[0].items():
+        np.testing.assert_array_equal(value, weights[1][key], err_msg=key)
+
+
 def test_rates_with_gaps_are_learned_from_recorded_frames_only(small_retina):
     targets = small_retina.take(0, 100)
     stretch = np.where(np.arange(280) % 24 < 9, targets.stretch, -1)

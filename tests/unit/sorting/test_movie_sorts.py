@@ -11,6 +11,9 @@ import pytest
 
 from brainalign.errors import CorruptDataError, InputError
 from brainalign.raw.options import MovieSortsDataset
+from brainalign.report.artifacts import read_run
+from brainalign.report.blocks import iterate_pictures
+from brainalign.report.sections.sorting import compose_sorting
 from brainalign.sorting.time_files import list_time_files, read_times
 from brainalign.stores.read import open_store, read_labels
 from command_line import Command
@@ -99,6 +102,11 @@ def test_times_and_pulses_become_responses_at_the_frames(
             edges = start + np.arange(N_FRAMES + 1) / RATE_HZ
             expected = np.histogram(times, edges)[0]
             assert store["response"].values[trial, :, unit].sum() == expected.sum()
+    section = compose_sorting(read_run([units, tmp_path / "responses.zarr"], tmp_path))
+    assert section is not None
+    kinds = {picture.file.split("-")[0] for picture in iterate_pictures(section.blocks)}
+    # Files of times know neither electrodes nor waveforms.
+    assert kinds == {"autocorrelograms", "raster"}
 
 
 @pytest.mark.slow

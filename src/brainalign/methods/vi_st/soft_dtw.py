@@ -38,8 +38,6 @@ class _SoftDTW(torch.autograd.Function):
             if weights is not None:
                 torch.div(exponentials, total, out=weights[diagonal])
             before_last, last = last, current
-            if diagonal == 0:
-                before_last = infinite
         if weights is not None:
             ctx.save_for_backward(weights)
         ctx.shape = cost.shape

@@ -186,7 +186,8 @@ def _compose_session(one: SortedSession) -> list[Block]:
         blocks.append(
             FigureGroup(
                 [encode_figure(figure, make_slug("raster", *slug), alt)],
-                f"{one.dataset}, {label}: spikes of all kept units; lines: starts of movies.",
+                f"{one.dataset}, {label}: spikes of all kept units; lines: "
+                f"{'starts of movies' if one.shows_movies else 'onsets of stimuli'}.",
             )
         )
     blocks.append(Details(f"Waveforms and autocorrelograms of {label}", folded))
@@ -209,8 +210,8 @@ def _draw_examples(one: SortedSession, label: str) -> list[Picture]:
 
 
 def _has_stimuli(one: SortedSession) -> bool:
-    """Whether something was shown again and again, rather than movies once."""
-    return len(one.shown) >= 2 * len(np.unique(one.shown))
+    """Whether stimuli were flashed again and again: movies fill no raster around their onset."""
+    return not one.shows_movies and len(one.shown) >= 2 * len(np.unique(one.shown))
 
 
 def _measure_modulation(
