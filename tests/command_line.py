@@ -67,8 +67,9 @@ def publish(command: Command, *words: str | Path, output: Path) -> Outcome:
     before = sorted(output.parent.glob(f"*{output.name}*"))
     outcome = command(*words, "--output", output)
     if outcome.status:
-        assert outcome.error.rstrip().splitlines()[-1].startswith(f"brainalign {words[0]}: ")
-        assert outcome.error.count("brainalign ") == 1, outcome.error
+        lines = outcome.error.rstrip().splitlines()
+        told = [line for line in lines if line.startswith(f"brainalign {words[0]}: ")]
+        assert told == lines[-1:], outcome.error
         assert "Traceback" not in outcome.error
         assert sorted(output.parent.glob(f"*{output.name}*")) == before
     return outcome

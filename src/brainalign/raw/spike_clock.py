@@ -11,6 +11,8 @@ from brainalign.errors import CorruptDataError
 _MAX_REACH = 10.0
 # Cells may fall silent long before the last trial; a thousandth is another unit of time.
 _MAX_SILENCE = 100.0
+# Fewer spikes than these may come in a burst; a rate needs a train.
+_LONGEST_BURST = 100
 
 
 def check_spike_clock(
@@ -62,11 +64,10 @@ def check_spike_clock(
             remedy="They look like milliseconds or samples: convert them to seconds.",
         )
     for row, times in enumerate(spike_times):
-        if len(times) < 2:
+        if len(times) <= _LONGEST_BURST:
             continue
         span = float(times[-1] - times[0])
-        # Three spikes may come in a burst; a rate needs a train.
-        if len(times) > 100 and len(times) > max_rate_hz * span:
+        if len(times) > max_rate_hz * span:
             rate = len(times) / span if span > 0 else np.inf
             raise CorruptDataError(
                 "an impossible firing rate",
