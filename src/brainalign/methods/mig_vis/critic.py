@@ -41,6 +41,9 @@ class PretrainedEncoder(nn.Module):
         image.
     """
 
+    mean: torch.Tensor
+    sd: torch.Tensor
+
     def __init__(self, model: str) -> None:
         super().__init__()
         # Through the door of the backbones: weights as safetensors only, no code of others.
