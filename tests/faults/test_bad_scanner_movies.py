@@ -133,6 +133,26 @@ def test_windows_of_two_splits_share_no_tr(stores: Path, tmp_path: Path):
     assert not segments["train"] & segments["validation"]
 
 
+def test_parts_of_one_movie_in_two_splits_share_no_tr(recording: Path, tmp_path: Path):
+    def divide(table: pd.DataFrame) -> pd.DataFrame:
+        late = (table["movie"] == "movie-01") & (table["frame"] >= 24)
+        return table.assign(split=table["split"].mask(late, "validation"))
+
+    change_table(recording, "movie_frames.tsv", divide)
+    write_stores(tmp_path, recording, make_options())
+    parts = read(tmp_path).subjects[0].by_split
+    volumes = {
+        split: {row.tobytes() for row in parts[split].bold if np.isfinite(row).all()}
+        for split in ("train", "validation", "test")
+    }
+    of_movie = [sum("movie-01" in name for name in parts[split].segment) for split in volumes]
+    # 24 of 48 frames at 1 Hz are 12 TRs; the answer after the end belongs to the later part.
+    assert of_movie[0] == 12
+    assert of_movie[1] >= 12
+    assert not volumes["train"] & volumes["validation"]
+    assert not volumes["train"] & volumes["test"]
+
+
 def test_bold_of_a_whole_movie_goes_on_after_its_end(stores: Path):
     test = read(stores).subjects[0].by_split["test"]
     assert (len(test.segment), int(test.is_shown.sum())) == (30, 24)

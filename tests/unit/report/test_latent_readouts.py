@@ -77,6 +77,15 @@ def test_marks_stand_at_their_values_beside_chance() -> None:
     assert [list(line.get_xdata()) for line in (first, second)] == [[0.5, 0.5], [0.4, 0.4]]
 
 
+def test_a_variant_keeps_its_colour_where_others_are_left_out() -> None:
+    drawn = [
+        draw_group_readouts(make_scores(), {name: name for name in names}, ["pose_r2"], "m")
+        for names in (["standard_vae"], ["mig_vis", "standard_vae"])
+    ]
+    first, second = (figure.axes[0].lines[-1].get_color() for figure in drawn)
+    assert first == second
+
+
 @pytest.fixture
 def labels(tmp_path: Path) -> Path:
     content = xr.Dataset(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -24,8 +24,6 @@ from brainalign.training.randomness import derive_seed, isolate_torch_randomness
 
 _CODE = 128
 _SMALLEST_TEMPERATURE = 0.01
-# ImageNet's statistics, which the published vision models expect after scaling to [0, 1].
-_MEAN, _SD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class PretrainedEncoder(nn.Module):
@@ -35,26 +33,55 @@ class PretrainedEncoder(nn.Module):
     ----------
     model : str
         Hub id or folder.
+
+    Raises
+    ------
+    BrainalignError
+        The checkpoint cannot be used (as for backbones), or its model has no token of the whole
+        image.
     """
+
+    mean: torch.Tensor
+    sd: torch.Tensor
 
     def __init__(self, model: str) -> None:
         super().__init__()
-        from transformers import AutoModel
+        # Through the door of the backbones: weights as safetensors only, no code of others.
+        from brainalign.features.pretrained import load_pretrained
 
-        loaded: Any = AutoModel.from_pretrained(model)
-        self.network = getattr(loaded, "vision_model", loaded).requires_grad_(False).eval()
-        configuration = getattr(loaded.config, "vision_config", loaded.config)
+        loaded = load_pretrained(model, None, torch.device("cpu"))
+        configuration: Any = loaded.module.config
+        if not hasattr(configuration, "hidden_size"):
+            raise InputError(
+                "the vision model has no token of the whole image",
+                where="critic.encoder_model",
+                expected="a transformer such as CLIP or DINO",
+                found=loaded.architecture,
+                remedy="Choose another model, or set encoder: cnn.",
+            )
+        self.network = loaded.module
         self.image_size = int(configuration.image_size)
         self.dimension = int(configuration.hidden_size)
+        steps = loaded.preprocessing
+        self.scale = 255 * steps.rescale
+        for name, numbers in (("mean", steps.mean), ("sd", steps.std)):
+            values = torch.tensor(numbers).view(1, -1, 1, 1)
+            self.register_buffer(name, values, persistent=False)
+
+    def train(self, mode: bool = True) -> Self:
+        """Stay in evaluation mode, whatever the critics do."""
+        super().train(mode)
+        self.network.eval()
+        return self
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Encode images between -1 and 1; grey ones get three equal channels."""
         coloured = image.expand(-1, 3, -1, -1)
         # From [-1, 1] to the range that the statistics are of: the released sampler leaves it out.
-        mean, sd = (coloured.new_tensor(numbers).view(1, 3, 1, 1) for numbers in (_MEAN, _SD))
-        scaled = ((coloured + 1) / 2 - mean) / sd
+        scaled = (self.scale * (coloured + 1) / 2 - self.mean) / self.sd
         resized = interpolate(scaled, size=self.image_size, mode="bilinear", align_corners=False)
-        return self.network(pixel_values=resized).last_hidden_state[:, 0]
+        token: torch.Tensor = self.network(pixel_values=resized).last_hidden_state[:, 0]
+        return token
 
 
 class GroupCritics(nn.Module):

@@ -21,6 +21,8 @@ _ROW = 0.13  # inches per variant of a group
 _SPAN = 0.7  # of all variants of a group, in distances of groups
 _LEAST_HEIGHT = 0.34  # inches per group
 _COLUMNS = 3
+# Fits of latents; each has its colour also where others were left out.
+_LATENTS = ("mig_vis", "no_penalty", "no_supervision", "standard_vae")
 
 
 def draw_group_readouts(
@@ -40,7 +42,7 @@ def draw_group_readouts(
         Name of the subject.
     """
     groups = list(dict.fromkeys(scores["response"]))
-    colours = assign_colours(list(variants))
+    colours = assign_colours([*_LATENTS, *variants])
     columns = min(_COLUMNS, len(metrics))
     rows = -(-len(metrics) // columns)
     height = len(groups) * max(_LEAST_HEIGHT, _ROW * len(variants)) + 0.6

@@ -12,7 +12,14 @@ from brainalign.errors import InputError
 from brainalign.evaluation.predictions import ALL
 from brainalign.report.artifacts import Run
 from brainalign.report.blocks import Block, Cell, Row, Section, Table, Text
-from brainalign.report.names import MISSING, write_metric, write_name, write_score, write_task
+from brainalign.report.names import (
+    MISSING,
+    write_count,
+    write_metric,
+    write_name,
+    write_score,
+    write_task,
+)
 from brainalign.report.score_table import HEADLINE, NAMED, select_pooled
 from brainalign.report.sections.clips import CLIP_TASKS
 from brainalign.report.sections.labels import LABEL_TASKS
@@ -120,7 +127,10 @@ def compose_matrix_section(
                 cells.append(_compose_state(matrix.get(pair), reasons))
         rows.append(Row((Cell(write_name(method)), *cells)))
     n_ran = len(ran)
-    caption = f"{len(methods)} methods and {len(datasets)} data sets; {n_ran} pairs were run."
+    caption = (
+        f"{write_count(len(methods), 'method')} and {write_count(len(datasets), 'data set')}; "
+        f"{write_count(n_ran, 'pair')} {'was' if n_ran == 1 else 'were'} run."
+    )
     table = Table(caption, ["Method", *datasets], rows)
     notes = " ".join(f"({number}) {reason}." for number, reason in enumerate(reasons, 1))
     blocks: list[Block] = [Text(_READING), table, *([Text(notes)] if reasons else [])]

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from brainalign.errors import InputError
 from brainalign.methods.image_prior.network import NoiseModel
 from brainalign.methods.image_prior.options import EditingOptions
 from brainalign.methods.image_prior.schedule import compute_alpha_bar
-from brainalign.methods.mig_vis.critic import GroupCritics, measure_contrasts, train_critics
+from brainalign.methods.mig_vis.critic import (
+    GroupCritics,
+    PretrainedEncoder,
+    measure_contrasts,
+    train_critics,
+)
 from brainalign.methods.mig_vis.editing import CONTROLS, Guide, edit_images, invert_references
 from brainalign.methods.mig_vis.moves import (
     choose_references,
@@ -19,6 +27,7 @@ from brainalign.methods.mig_vis.moves import (
     shuffle_rows,
 )
 from brainalign.methods.mig_vis.options import CriticOptions
+from unit.features.tiny_checkpoints import BUILDERS, PREPROCESSOR, save_checkpoint
 
 GROUPS = [slice(0, 2), slice(2, 4)]
 
@@ -88,17 +97,18 @@ def test_the_bound_approaches_the_known_information_of_a_gaussian_pair(correlati
     assert float(np.log(len(image)) - loss[0]) == pytest.approx(information, abs=0.06)
 
 
+@pytest.mark.parametrize("kind", ["mutual_information", "likelihood", "activation"])
 def test_the_gradient_of_the_guidance_is_that_of_central_differences(
-    critics: tuple[GroupCritics, np.ndarray],
+    critics: tuple[GroupCritics, np.ndarray], kind: str
 ) -> None:
     import copy
 
     image, latent = make_pairs(8)
     exact = copy.deepcopy(critics[0]).double()
-    guide = Guide(exact, latent.astype(np.float64), "mutual_information")
+    guide = Guide(exact, latent.astype(np.float64), kind)
     group = torch.tensor([1])
-    wanted = torch.from_numpy(latent[:1].astype(np.float64))
-    objective = guide.make_objective(group, wanted, wanted)
+    wanted, origin = (torch.from_numpy(latent[[row]].astype(np.float64)) for row in (0, 2))
+    objective = guide.make_objective(group, wanted, origin)
     start = torch.from_numpy(image[1:2].astype(np.float64)).requires_grad_(True)
     (gradient,) = torch.autograd.grad(objective(start).sum(), start)
     direction = torch.randn(start.shape, generator=torch.Generator().manual_seed(0)).double()
@@ -106,6 +116,48 @@ def test_the_gradient_of_the_guidance_is_that_of_central_differences(
     with torch.no_grad():
         rise = objective(start + step * direction) - objective(start - step * direction)
     assert float(rise / (2 * step)) == pytest.approx(float((gradient * direction).sum()), rel=1e-5)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_checkpoint(BUILDERS["clip"](), tmp_path_factory.mktemp("clip"))
+
+
+def test_a_frozen_vision_model_sees_images_as_its_checkpoint_says(checkpoint: Path) -> None:
+    encoder = PretrainedEncoder(str(checkpoint)).train()
+    image = torch.rand(2, 1, 32, 32) * 2 - 1
+    mean, sd = (
+        torch.tensor(PREPROCESSOR[name]).view(3, 1, 1) for name in ("image_mean", "image_std")
+    )
+    with torch.no_grad():
+        seen = encoder.network(pixel_values=((image.expand(-1, 3, -1, -1) + 1) / 2 - mean) / sd)
+        assert torch.allclose(encoder(image), seen.last_hidden_state[:, 0], atol=1e-5)
+    assert not encoder.network.training
+    assert not any(one.requires_grad for one in encoder.parameters())
+
+
+def test_critics_on_a_frozen_vision_model_store_what_was_trained_only(checkpoint: Path) -> None:
+    options = CriticOptions(
+        epochs=1, batch_size=8, shift_pixels=0, encoder="pretrained", encoder_model=str(checkpoint)
+    )
+    image, latent = make_pairs(24)
+    parts = (image[None, :16], latent[:16], np.full((16, 4), -6.0, dtype=np.float32))
+    critics, _ = train_critics(*parts, image[16:], latent[16:], GROUPS, options, seed=0)
+    assert not any(name.startswith("encoder.") for name in critics.take_trained())
+    reference = torch.from_numpy(image[:1]).requires_grad_(True)
+    critics.encoder(reference).sum().backward()
+    assert float(reference.grad.abs().max()) > 0
+
+
+def test_a_vision_model_without_a_token_of_the_image_is_refused(tmp_path: Path) -> None:
+    folder = save_checkpoint(BUILDERS["resnet"](), tmp_path)
+    with pytest.raises(InputError, match="no token of the whole image"):
+        PretrainedEncoder(str(folder))
+
+
+def test_a_vision_model_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError):
+        PretrainedEncoder(str(tmp_path / "nowhere"))
 
 
 class Nothing(nn.Module):
