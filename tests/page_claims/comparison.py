@@ -189,14 +189,18 @@ def claim_summary(section: ShownSection, scores: pd.DataFrame) -> Claims:
         if match := said.fullmatch(text):
             dataset, score, value, low, high, *names, chance, ceiling = match.groups()
             claims.show((dataset, score, *names), [value, low, high, chance, ceiling or _DASH])
-    pooled = _pool(scores)
-    for dataset, own in pooled.groupby("dataset", sort=False):
+    columns = ("method", "matching", "backbone")
+    for dataset, own in _pool(scores).groupby("dataset", sort=False):
         for name, (task, metric) in _SUMMARISED.items():
             rows = own[(own["task"] == task) & (own["metric"] == metric)]
             if not len(rows):
                 continue
-            row = rows.loc[rows["value"].idxmax()]
-            names = [write_name(row[one]) for one in ("method", "matching", "backbone")]
-            numbers = read_numbers(row, *INTERVAL, "chance", "ceiling")
-            claims.expect((str(dataset), name, *names), numbers)
+            # Six digits may not tell the highest: any of those may be the one that is named.
+            best = rows[rows["value"] >= rows["value"].max() * (1 - 1e-5)]
+            places = {
+                (str(dataset), name, *(write_name(row[one]) for one in columns)): row
+                for _, row in best.iterrows()
+            }
+            named = next((place for place in places if place in claims.shown), next(iter(places)))
+            claims.expect(named, read_numbers(places[named], *INTERVAL, "chance", "ceiling"))
     return claims
