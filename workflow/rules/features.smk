@@ -64,6 +64,8 @@ rule features:
         features=directory(f"{RESULTS}/features/{{dataset}}/{{backbone}}.zarr"),
     log:
         f"{RESULTS}/logs/features/{{dataset}}/{{backbone}}.log",
+    # As in simulate_recording: before any fit.
+    priority: 15
     conda:
         "../../envs/base.yaml"
     threads: 1

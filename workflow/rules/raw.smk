@@ -29,6 +29,8 @@ rule simulate_recording:
         recording=directory(f"{RESULTS}/raw/{{dataset}}"),
     log:
         f"{RESULTS}/logs/simulate/{{dataset}}.log",
+    # What fits need comes first: the longest of them must not start last and end alone.
+    priority: 15
     conda:
         "../../envs/base.yaml"
     threads: 1

@@ -9,6 +9,8 @@ rule responses:
         responses=directory(f"{RESULTS}/responses/{{dataset}}/{{subject}}.zarr"),
     log:
         f"{RESULTS}/logs/responses/{{dataset}}/{{subject}}.log",
+    # As in simulate_recording: before any fit.
+    priority: 15
     conda:
         "../../envs/base.yaml"
     threads: get_response_threads

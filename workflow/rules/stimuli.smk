@@ -9,6 +9,8 @@ rule stimuli:
         stimuli=directory(f"{RESULTS}/stimuli/{{dataset}}.zarr"),
     log:
         f"{RESULTS}/logs/stimuli/{{dataset}}.log",
+    # As in simulate_recording: before any fit.
+    priority: 15
     conda:
         "../../envs/base.yaml"
     threads: 1
