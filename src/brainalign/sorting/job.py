@@ -72,7 +72,8 @@ def read_sorting_job(text: str, folders: dict[str, Path]) -> SortingJob:
     except ValidationError as error:
         problem = error.errors()[0]
         place = ".".join(str(name) for name in problem["loc"])
-        raise InputError(str(problem["msg"]), where=f"--options dataset.{place}") from None
+        message = str(problem["msg"]).removeprefix("Value error, ")
+        raise InputError(message, where=f"--options dataset.{place}") from None
     except (ValueError, KeyError, TypeError) as error:
         raise InputError("--options is no JSON object with 'dataset'", found=str(error)) from error
     if not dataset.is_sorted:

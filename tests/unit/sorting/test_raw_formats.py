@@ -122,4 +122,4 @@ def test_a_format_that_nobody_reads_names_the_nearest(sorting_python: Path, tmp_
         *("--output", tmp_path / "sorted"),
     )
     assert finished.returncode == 2
-    assert "reads no format 'mcs_h5'. Did you mean 'mcsh5'?" in finished.stderr
+    assert "format: unknown format 'mcs_h5'. Did you mean 'mcsh5'?" in finished.stderr
