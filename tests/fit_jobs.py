@@ -51,6 +51,26 @@ def make_environment() -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
+def write_responses(path: Path, response: np.ndarray, shown: np.ndarray) -> None:
+    """Write a response store of good units: every stimulus once, then all of them again."""
+    n_units = response.shape[1]
+    responses = xr.Dataset(
+        {
+            "response": (("presentation", "unit"), response.astype(np.float32)),
+            "stimulus": ("presentation", shown),
+            "repeat": ("presentation", np.repeat([0, 1], len(shown) // 2)),
+            "session": ("presentation", ["only"] * len(shown)),
+            "area": ("unit", ["IT"] * n_units),
+            "unit_status": ("unit", ["ok"] * n_units),
+            "noise_ceiling": ("unit", np.ones(n_units)),
+            "reliability": ("unit", np.ones(n_units)),
+        },
+        coords={"unit": [f"unit-{position}" for position in range(n_units)]},
+        attrs={"subject": path.stem},
+    )
+    write_store(path, responses, "responses")
+
+
 def write_fit_job(folder: Path, method: dict[str, Any], seeds: list[int], seed: int = 0) -> FitJob:
     """Plant a linear relation between features and responses and write the three stores."""
     generator = np.random.default_rng(seed)
@@ -79,21 +99,7 @@ def write_fit_job(folder: Path, method: dict[str, Any], seeds: list[int], seed: 
         }
     )
     write_store(folder / "features.zarr", features, "features")
-    responses = xr.Dataset(
-        {
-            "response": (("presentation", "unit"), response),
-            "stimulus": ("presentation", stimulus[shown]),
-            "repeat": ("presentation", np.repeat([0, 1], n_stimuli)),
-            "session": ("presentation", ["only"] * len(shown)),
-            "area": ("unit", ["IT"] * N_UNITS),
-            "unit_status": ("unit", ["ok"] * N_UNITS),
-            "noise_ceiling": ("unit", np.ones(N_UNITS)),
-            "reliability": ("unit", np.ones(N_UNITS)),
-        },
-        coords={"unit": [f"unit-{position}" for position in range(N_UNITS)]},
-        attrs={"subject": "subject"},
-    )
-    write_store(folder / "subject.zarr", responses, "responses")
+    write_responses(folder / "subject.zarr", response, stimulus[shown])
     options = {
         "method": {"method": "vna", **method},
         "seeds": seeds,

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from brainalign.stores.write import write_store
+from fit_jobs import write_responses
 
 N_STIMULI, N_UNITS, SIDE = 60, 12, 16
 COLOURS = np.array([[220, 40, 40], [40, 200, 60], [60, 60, 230]])
@@ -57,18 +58,5 @@ def write_square_world(
     shown = np.tile(np.arange(N_STIMULI), 2)
     response = (drive @ generator.standard_normal((4, N_UNITS)))[shown]
     response += 0.3 * generator.standard_normal(response.shape)
-    responses = xr.Dataset(
-        {
-            "response": (("presentation", "unit"), response.astype(np.float32)),
-            "stimulus": ("presentation", (stimulus if shown_as is None else shown_as)[shown]),
-            "repeat": ("presentation", np.repeat([0, 1], N_STIMULI)),
-            "session": ("presentation", ["only"] * len(shown)),
-            "area": ("unit", ["IT"] * N_UNITS),
-            "unit_status": ("unit", ["ok"] * N_UNITS),
-            "noise_ceiling": ("unit", np.ones(N_UNITS)),
-            "reliability": ("unit", np.ones(N_UNITS)),
-        },
-        coords={"unit": [f"unit-{position}" for position in range(N_UNITS)]},
-        attrs={"subject": "monkey"},
-    )
-    write_store(folder / "monkey.zarr", responses, "responses")
+    names = stimulus if shown_as is None else shown_as
+    write_responses(folder / "monkey.zarr", response, names[shown])

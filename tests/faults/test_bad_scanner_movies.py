@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,24 +14,7 @@ from brainalign.methods.clips.stores import read_clip_experiment
 from brainalign.raw.fmri_options import SimulatedFMRIMovieDataset
 from brainalign.responses.fmri_movies import build_fmri_movie_responses
 from brainalign.stimuli.movies import build_movie_stimuli
-from movie_scanner import make_options, open_recording, write_recording, write_stores
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_recording(tmp_path_factory.mktemp("original"), make_options())
-
-
-@pytest.fixture
-def recording(original: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(original, tmp_path / "recording")
-
-
-@pytest.fixture(scope="module")
-def stores(original: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("stores")
-    write_stores(folder, original, make_options())
-    return folder
+from movie_scanner import make_options, open_recording, write_stores
 
 
 def build(folder: Path, **responses: object) -> xr.Dataset:

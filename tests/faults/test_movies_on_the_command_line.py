@@ -9,31 +9,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from command_line import Command, check_refusal
-from movie_scanner import make_options, write_recording, write_stores
+from movie_scanner import make_options
 from video_files import make_frames, write_video
 
 FEW = {"epochs": 2, "contrast_epochs": 1, "steps_per_epoch": 2, "n_codes": 8, "window_trs": 6}
 FILM = "movie-02"
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_recording(tmp_path_factory.mktemp("original"), make_options())
-
-
-@pytest.fixture
-def recording(original: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(original, tmp_path / "recording")
-
-
-@pytest.fixture(scope="module")
-def stores(original: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("stores")
-    write_stores(folder, original, make_options())
-    return folder
 
 
 def make_job(recording: Path) -> tuple[list[str | Path], Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from brainalign.sorting.time_files import list_time_files, read_times
 _MAX_REACH = 10.0
 
 
-class _Sessions:
+class _Sessions(ABC):
     """Sorters' folders and raw recordings before the sorting stage.
 
     Parameters
@@ -46,9 +47,9 @@ class _Sessions:
         """List the ids of the subjects, sorted."""
         return self._options.list_sorted_subjects()
 
+    @abstractmethod
     def _list_known(self) -> set[str] | None:
         """List the ids that may be shown; None where nothing tells."""
-        raise NotImplementedError
 
     def find_problems(self) -> list[BrainalignError]:
         """List missing files, unreadable events, wrong clocks and unknown stimuli."""
